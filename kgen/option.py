@@ -1,0 +1,152 @@
+"""Configuration fields that know their meaning, unit and range.
+
+One :class:`Option` beside a dataclass field is the single source of its command-line help, of its
+check and of its documentation.
+"""
+
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Annotated, Any, Self, Union, get_args, get_origin, get_type_hints
+
+from kgen.errors import KgenError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """What a field means and which values it takes.
+
+    Attributes:
+        help: meaning and unit, one sentence.
+        low: smallest value allowed, or None.
+        high: largest value allowed, or None.
+        above: largest value *not* allowed (an open lower bound), or None.
+        choices: the only values allowed, or empty for any.
+        flag: the command-line spelling where it differs from the field's name.
+    """
+
+    help: str
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    choices: tuple[str, ...] = ()
+    flag: str | None = None
+
+    def range_text(self) -> str:
+        """Say the allowed values in words, for help and errors; empty when all are allowed."""
+        if self.choices:
+            return " | ".join(self.choices)
+        if self.above is not None:
+            return f"above {self.above:g}" + (f", at most {self.high:g}" if self.high else "")
+        if self.low is not None and self.high is not None:
+            return f"{self.low:g} to {self.high:g}"
+        if self.low is not None:
+            return f"at least {self.low:g}"
+        return f"at most {self.high:g}" if self.high is not None else ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """One field of a section: its name, option, type (without None), default and optionality."""
+
+    name: str
+    option: Option
+    type: Any
+    optional: bool
+    default: Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """A part of the configuration: a frozen dataclass whose fields carry an :class:`Option`.
+
+    Values are checked on construction.
+
+    Raises:
+        KgenError: a value has the wrong type or is out of range; the message names the field,
+            what it takes and what was received.
+    """
+
+    def __post_init__(self) -> None:
+        """Check every field against its option and store it as its declared type."""
+        for field in section_fields(type(self)):
+            value = _checked(field, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """Build the section from plain values, as read from TOML.
+
+        Raises:
+            KgenError: a key is unknown (the message suggests the nearest), or a value is wrong.
+        """
+        known = [field.name for field in section_fields(cls)]
+        for key in values:
+            if key not in known:
+                raise unknown_name("option", key, known)
+        return cls(**values)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain TOML-ready values; fields that are None are left out."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in values.items()
+            if value is not None
+        }
+
+
+def section_fields(section: type[Section]) -> list[Field]:
+    """List a section's fields in the order they are declared."""
+    hints = get_type_hints(section, include_extras=True)
+    result = []
+    for field in fields(section):
+        hint = hints[field.name]
+        declared, option = get_args(hint) if get_origin(hint) is Annotated else (hint, None)
+        if not isinstance(option, Option):
+            raise TypeError(f"{section.__name__}.{field.name} has no Option beside its type.")
+        optional = get_origin(declared) in (Union, types.UnionType)
+        kind = next(a for a in get_args(declared) if a is not type(None)) if optional else declared
+        default = None if field.default is MISSING else field.default
+        result.append(
+            Field(name=field.name, option=option, type=kind, optional=optional, default=default)
+        )
+    return result
+
+
+def unknown_name(what: str, name: str, known: list[str]) -> KgenError:
+    """Make the error for a name that is not in a list, with the nearest right one if any."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return KgenError(f"Unknown {what} {name!r}.{hint} Known: {', '.join(known)}.")
+
+
+def _checked(field: Field, value: Any) -> Any:
+    """Return `value` as the field's type, or raise KgenError."""
+    if value is None and field.optional:
+        return None
+    if field.type == tuple[int, ...]:
+        wrong = isinstance(value, str) or not all(isinstance(item, int) for item in value)
+        if wrong or any(item < 1 for item in value):
+            raise _refuse(field, value, "a list of positive integers")
+        return tuple(value)
+    if field.type is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, field.type) or (field.type is not bool and isinstance(value, bool)):
+        raise _refuse(field, value, {int: "an integer", float: "a number"}.get(field.type, "text"))
+    option = field.option
+    wrong = (
+        (option.choices and value not in option.choices)
+        or (option.low is not None and not value >= option.low)
+        or (option.above is not None and not value > option.above)
+        or (option.high is not None and not value <= option.high)
+    )
+    if wrong:
+        raise _refuse(field, value, option.range_text())
+    return value
+
+
+def _refuse(field: Field, value: Any, expected: str) -> KgenError:
+    """Make the error for a value that a field does not take."""
+    return KgenError(f"{field.name} takes {expected}. Received: {field.name}={value!r}.")

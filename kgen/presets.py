@@ -1,0 +1,121 @@
+"""Named starting points of a configuration, per family.
+
+A preset states only what differs from the defaults of :mod:`kgen.config`. ``quick`` is used when
+none is named: it finishes in minutes on two CPU cores.
+"""
+
+from typing import Any
+
+Values = dict[str, dict[str, Any]]
+
+PRESETS: dict[str, dict[str, Values]] = {
+    "gan": {
+        "quick": {
+            "optimizer": {"learning_rate": 2e-4, "beta_1": 0.5},
+            "training": {"epochs": 60, "sample_epochs": 5},
+        },
+        # Goodfellow et al. 2014: the minimax game itself (eq. 1), SGD with momentum (Algorithm 1),
+        # one discriminator step for each generator step, fully connected networks with dropout.
+        "paper": {
+            "model": {"network": "mlp", "latent_dim": 100, "loss": "minimax", "dropout": 0.5},
+            "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.5},
+            "training": {"epochs": 200, "batch_size": 100, "sample_epochs": 10},
+        },
+        # The program shown in the study notes: an MLP GAN on MNIST.
+        "notes": {
+            "model": {
+                "network": "mlp",
+                "latent_dim": 100,
+                "generator_widths": [256, 512, 1024],
+                "discriminator_widths": [512, 256],
+                "dropout": 0.0,
+                "discriminator_steps": 2,
+            },
+            "optimizer": {"learning_rate": 2e-4, "beta_1": 0.5},
+            "data": {"source": "mnist", "validation": 0.0},
+            "training": {"epochs": 1000, "batch_size": 1280, "sample_epochs": 200},
+            "output": {"grid": 25},
+        },
+        "gpu": {
+            "model": {
+                "latent_dim": 128,
+                "generator_widths": [512, 256, 128],
+                "discriminator_widths": [128, 256, 512],
+            },
+            "optimizer": {"learning_rate": 2e-4, "beta_1": 0.5},
+            "data": {"image_size": 32},
+            "training": {"epochs": 100, "batch_size": 256, "precision": "bfloat16"},
+        },
+    },
+    "ae": {
+        "quick": {"training": {"epochs": 40, "sample_epochs": 5}},
+        "gpu": {
+            "model": {
+                "latent_dim": 64,
+                "encoder_widths": [128, 256, 512],
+                "decoder_widths": [512, 256, 128],
+            },
+            "data": {"image_size": 32},
+            "training": {"epochs": 100, "batch_size": 256, "precision": "bfloat16"},
+        },
+    },
+    "vae": {
+        "quick": {"training": {"epochs": 60, "sample_epochs": 5}},
+        # Kingma & Welling 2014: fully connected networks (appendix C), a Gaussian of fixed variance
+        # as the pixel's distribution, the plain ELBO.
+        "paper": {
+            "model": {
+                "network": "mlp",
+                "latent_dim": 20,
+                "encoder_widths": [500],
+                "decoder_widths": [500],
+                "likelihood": "gaussian",
+                "variance": 0.05,
+            },
+            "training": {"epochs": 100, "batch_size": 100, "sample_epochs": 10},
+        },
+        # The program shown in the study notes: an MLP VAE 784-400-20 on MNIST.
+        "notes": {
+            "model": {
+                "network": "mlp",
+                "latent_dim": 20,
+                "encoder_widths": [400],
+                "decoder_widths": [400],
+                "likelihood": "bernoulli",
+            },
+            "data": {"source": "mnist", "validation": 0.0},
+            "training": {"epochs": 15, "batch_size": 128},
+        },
+        "gpu": {
+            "model": {
+                "latent_dim": 64,
+                "encoder_widths": [128, 256, 512],
+                "decoder_widths": [512, 256, 128],
+            },
+            "data": {"image_size": 32},
+            "training": {"epochs": 100, "batch_size": 256, "precision": "bfloat16"},
+        },
+    },
+    "ddpm": {
+        "quick": {
+            "optimizer": {"decay": "cosine", "warmup_steps": 100, "clip_norm": 1.0},
+            "training": {"epochs": 100, "sample_epochs": 20},
+        },
+        # Ho et al. 2020: linear schedule, T = 1000, the network predicts the noise (eq. 14).
+        "paper": {
+            "model": {"schedule": "linear", "prediction": "eps"},
+            "optimizer": {"learning_rate": 2e-4, "warmup_steps": 5000, "clip_norm": 1.0,
+                          "ema_decay": 0.9999},
+            "training": {"epochs": 800, "batch_size": 128, "sample_epochs": 20},
+        },
+        "gpu": {
+            "model": {"widths": [128, 256, 256]},
+            "optimizer": {"learning_rate": 2e-4, "warmup_steps": 1000, "clip_norm": 1.0},
+            "data": {"image_size": 32},
+            "training": {"epochs": 300, "batch_size": 256, "precision": "bfloat16",
+                         "sample_epochs": 10},
+        },
+    },
+}  # fmt: skip
+
+DEFAULT_PRESET = "quick"
