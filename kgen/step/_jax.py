@@ -1,0 +1,107 @@
+"""The step engine on JAX: stateful Keras code inside a stateless scope.
+
+Under `jax.jit` nothing may be assigned. `keras.StatelessScope` pretends otherwise: reads and
+assignments of Keras variables inside the scope go to a table that starts with the step's input
+state and ends with its output state. :func:`train_step` opens the outer scope around the model's
+plain `update`; :func:`descend` opens an inner one for the function that JAX differentiates and
+copies what it assigned (seeds, moving averages) to the outer scope.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import keras
+
+from kgen.step.objective import Logs, Objective
+
+State = tuple[list[Any], ...]
+
+
+def train_step(model: Any, state: State, data: Any) -> tuple[Logs, State]:
+    """Run one training step; Keras's signature on this backend.
+
+    `state` holds the values of the trainable, non-trainable, optimizer and metrics variables. That
+    order is Keras's own, which keeps `keras.distribution` working.
+    """
+    groups = (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
+    )
+    return _in_scope(model.update, groups, state, data)
+
+
+def test_step(model: Any, state: State, data: Any) -> tuple[Logs, State]:
+    """Run one evaluation step; Keras's signature on this backend."""
+    groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
+    return _in_scope(model.assess, groups, state, data)
+
+
+def _in_scope(
+    function: Callable[[Any], Logs], groups: tuple[list[Any], ...], state: State, data: Any
+) -> tuple[Logs, State]:
+    """Run stateful code on `state` and return what it returns, and the new state."""
+    pairs = [
+        pair
+        for variables, values in zip(groups, state, strict=True)
+        for pair in zip(variables, values, strict=True)
+    ]
+    with keras.StatelessScope(state_mapping=pairs) as scope:
+        logs = function(data)
+    return logs, tuple(
+        [scope.get_current_value(variable) for variable in variables] for variables in groups
+    )
+
+
+def descend(model: Any, objective: Objective) -> Logs:
+    """Move the objective's variables once along the gradient of its loss."""
+    moving, optimizer = objective.variables, objective.optimizer
+    ids = {id(variable) for variable in moving}
+    others = [v for v in model.variables if id(v) not in ids] + optimizer.variables
+    fixed = [variable.value for variable in others]
+
+    def loss(values: list[Any]) -> tuple[Any, tuple[Logs, list[Any]]]:
+        pairs = [*zip(moving, values, strict=True), *zip(others, fixed, strict=True)]
+        with keras.StatelessScope(state_mapping=pairs) as scope:
+            value, logs = objective.loss()
+            scaled = optimizer.scale_loss(value)
+        return scaled, (logs, [scope.get_current_value(v) for v in others])
+
+    values = [variable.value for variable in moving]
+    gradients, (logs, assigned) = jax.grad(loss, has_aux=True)(values)
+    _assign(others, assigned)
+    state = [variable.value for variable in optimizer.variables]
+    values, state = optimizer.stateless_apply(state, gradients, values)
+    _assign(moving, values)
+    _assign(optimizer.variables, state)
+    return logs
+
+
+def _assign(variables: list[Any], values: list[Any]) -> None:
+    """Assign values to variables, one by one."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function of tensors that reads the model's variables."""
+
+    @jax.jit
+    def stateless(values: list[Any], tensors: tuple[Any, ...]) -> Any:
+        pairs = list(zip(model.variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=pairs):
+            return function(*tensors)
+
+    return lambda *tensors: stateless([v.value for v in model.variables], tensors)
+
+
+def synchronise(model: Any) -> None:
+    """Write the state that `fit` carries back to the variables.
+
+    `fit` keeps the state outside of the variables between epochs and donates it to the next step;
+    reading a variable without this reads a deleted buffer.
+    """
+    if getattr(model, "_jax_state", None):
+        model.jax_state_sync()

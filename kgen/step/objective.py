@@ -1,0 +1,66 @@
+"""What a model minimises: a loss, the variables it moves, the optimizer that moves them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+Logs = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """One minimisation problem inside a training step.
+
+    Attributes:
+        loss: computes (loss, logs): a float32 scalar to minimise, and named float32 scalars to
+            report. It is stateful Keras code: it may draw from seed generators and update the
+            moving averages of normalisation layers.
+        variables: the variables that this objective moves; all others stay.
+        optimizer: built on exactly these variables.
+    """
+
+    loss: Callable[[], tuple[Any, Logs]]
+    variables: list[keras.Variable]
+    optimizer: keras.optimizers.Optimizer
+
+
+class OptimizerGroup(keras.optimizers.Optimizer):
+    """Carries several optimizers in Keras's one optimizer slot.
+
+    JAX's training state has room for `model.optimizer.variables` only; the group's variables are
+    its members' variables in order. Members are built here, before any step is compiled, and each
+    is applied by its own :class:`Objective`; the group itself never is.
+
+    Args:
+        members: optimizer of each part by name, in a fixed order.
+        variables: the variables of each part, by the same names.
+
+    Under the `mixed_float16` policy each member is wrapped for loss scaling.
+    """
+
+    def __init__(
+        self,
+        members: dict[str, keras.optimizers.Optimizer],
+        variables: dict[str, list[keras.Variable]],
+    ):
+        super().__init__(learning_rate=0.0, name="optimizer_group")
+        scaled = keras.config.dtype_policy().name == "mixed_float16"
+        self.members = {
+            name: keras.optimizers.LossScaleOptimizer(member) if scaled else member
+            for name, member in members.items()
+        }
+        for name, member in self.members.items():
+            member.build(variables[name])
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All variables of all members, in the members' order."""
+        return [variable for member in self.members.values() for variable in member.variables]
+
+    def finalize_variable_values(self, var_list: list[keras.Variable]) -> None:
+        """Let each member finish what it postponed to the end of training."""
+        for member in self.members.values():
+            own = getattr(member, "inner_optimizer", member)
+            own.finalize_variable_values(own._trainable_variables)
