@@ -1,0 +1,219 @@
+"""Autoencoder and variational autoencoder (Kingma & Welling 2014)."""
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from statistics import NormalDist
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from kgen import losses
+from kgen import noise as host_noise
+from kgen.config import AEConfig, VAEConfig
+from kgen.layers.sampling import Sampling
+from kgen.likelihoods import build_likelihood
+from kgen.models.generative import GenerativeModel, Noise, Progress, to_uint8
+from kgen.networks import build_decoder, build_encoder, call
+from kgen.step import Objective
+
+ACTIVE = 0.01
+"""A latent is active where the variance of its mean over the data is above this (Burda 2016)."""
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class Autoencoder(GenerativeModel):
+    """Compresses a picture to `latent_dim` numbers and back: min over networks of -log p(x|z).
+
+    Nothing asks its latents to fill any known distribution, so there is nothing to sample them
+    from: pictures decoded from z ~ N(0, I) show it. Pictures are in [0, 1].
+    """
+
+    config_class = AEConfig
+    family = "ae"
+    log_names: ClassVar = ("loss", "mse")
+
+    settings: AEConfig
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        c = self.settings
+        self.encoder = build_encoder(c.network, c.latent_dim, self.image_shape, c.encoder_widths)
+        self.decoder = build_decoder(c.network, c.latent_dim, self.image_shape, c.decoder_widths)
+        self.likelihood = build_likelihood(c.likelihood, variance=c.variance)
+        self.latent_variance = self.add_weight(
+            name="latent_variance",
+            shape=(c.latent_dim,),
+            dtype="float32",
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+        )
+        self.built = True
+
+    @property
+    def parts(self) -> dict[str, keras.Model]:
+        """The decoder, that draws pictures, and the encoder."""
+        return {"decoder": self.decoder, "encoder": self.encoder}
+
+    def scale(self, images: Any) -> Any:
+        """Map uint8 to [0, 1]."""
+        return ops.cast(images, "float32") / 255.0
+
+    def draw(self, batch_size: int, seed: Any) -> Noise:
+        """Draw nothing: an autoencoder is deterministic."""
+        return {}
+
+    def optimized(self) -> dict[str, list[keras.Variable]]:
+        """The variables of encoder, decoder and likelihood, moved together."""
+        modules = (self.encoder, self.decoder, self.likelihood)
+        return {"model": [v for module in modules for v in module.trainable_variables]}
+
+    def objectives(self, x: Any, labels: Any, noise: Noise, training: bool) -> Iterator[Objective]:
+        """Yield the one objective."""
+        yield Objective(
+            loss=lambda: self.loss_and_logs(x, labels, noise, training),
+            variables=self.optimized()["model"],
+            optimizer=self.optimizer.members["model"],
+        )
+
+    def loss_and_logs(self, x: Any, labels: Any, noise: Noise, training: bool) -> Any:
+        """Compute -log p(x | z) in nats per picture, with z = mean(x)."""
+        code = call(self.encoder, training, image=x, label=labels)
+        raw = call(self.decoder, training, z=code["mean"], label=labels)
+        loss = -ops.mean(self.likelihood.log_prob(x, raw))
+        return loss, {"loss": loss, "mse": _mse(x, self.likelihood.mean(raw))}
+
+    def examine(self, images: np.ndarray) -> dict[str, float]:
+        """Count the latents in use, and remember how much each varies for :meth:`manifold`."""
+        variance = self.embed(images).var(axis=0)
+        self.latent_variance.assign(variance)
+        return {"active_units": float(np.sum(variance > ACTIVE))}
+
+    # Pictures.
+
+    @cached_property
+    def _encode(self) -> Callable[..., Any]:
+        def encode(images: Any) -> Any:
+            code = call(self.encoder, False, image=self.scale(images))
+            return ops.concatenate([code["mean"], code["logvar"]], axis=-1)
+
+        return self.inference(encode)
+
+    @cached_property
+    def _decode(self) -> Callable[..., Any]:
+        return self.inference(lambda z: self.likelihood.mean(call(self.decoder, False, z=z)))
+
+    def posterior(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Encode uint8 pictures (n, h, w, c) to (mean, logvar), each float32 (n, latent_dim)."""
+        mean, logvar = np.split(self.in_batches(self._encode, images), 2, axis=-1)
+        return mean, logvar
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """Encode uint8 pictures (n, h, w, c) to their latent means, float32 (n, latent_dim)."""
+        return self.posterior(images)[0]
+
+    def decode(self, z: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        """Turn latents float32 (n, latent_dim) into uint8 pictures: the mean of p(x | z)."""
+        return to_uint8(self.in_batches(self._decode, z, progress=progress), 0.0, 1.0)
+
+    def generate(self, n: int, *, seed: int = 0, progress: Progress | None = None) -> np.ndarray:
+        """Decode `n` latents drawn from N(0, I)."""
+        return self.decode(host_noise.normal(seed, (n, self.settings.latent_dim)), progress)
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """Encode uint8 pictures (n, h, w, c) to their means and decode those."""
+        return self.decode(self.embed(images))
+
+    def interpolate(self, image_a: np.ndarray, image_b: np.ndarray, steps: int) -> np.ndarray:
+        """Walk from one uint8 picture (h, w, c) to another along a line between their latents."""
+        a, b = self.embed(np.stack([image_a, image_b]))
+        s = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
+        return self.decode((1 - s) * a + s * b)
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class VAE(Autoencoder):
+    """An autoencoder whose latents are asked to look like N(0, I), so that it can be sampled.
+
+    Minimises minus the evidence lower bound, in nats summed over pixels and latents (eq. 3, 7):
+
+        -ELBO = -E_q(z|x)[log p(x|z)] + KL(q(z|x) || N(0, I))
+
+    `kl_weight` other than 1 is the beta-VAE (Higgins et al. 2017); the reported `elbo` is always
+    the true bound.
+    """
+
+    config_class = VAEConfig
+    family = "vae"
+    log_names: ClassVar = ("loss", "elbo", "reconstruction", "kl", "bits_per_dim", "mse")
+
+    settings: VAEConfig
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.built = False
+        self.sampling = Sampling(name="sampling")
+        self.built = True
+
+    def loss_and_logs(self, x: Any, labels: Any, noise: Noise, training: bool) -> Any:
+        """Compute minus the ELBO, with one draw of z per picture (Kingma & Welling, eq. 7)."""
+        code = call(self.encoder, training, image=x, label=labels)
+        mean, logvar = code["mean"], code["logvar"]
+        z = self.sampling(mean, logvar, eps=noise.get("eps"))
+        raw = call(self.decoder, training, z=z, label=labels)
+        reconstruction = -ops.mean(self.likelihood.log_prob(x, raw))
+        kl = ops.mean(losses.kl_standard_normal(mean, logvar))
+        elbo = -(reconstruction + kl)
+        loss = reconstruction + self._kl_weight() * kl
+        return loss, {
+            "loss": loss,
+            "elbo": elbo,
+            "reconstruction": reconstruction,
+            "kl": kl,
+            "bits_per_dim": self.likelihood.bits_per_dim(elbo, math.prod(self.image_shape)),
+            "mse": _mse(x, self.likelihood.mean(raw)),
+        }
+
+    def draw(self, batch_size: int, seed: Any) -> Noise:
+        """Leave the noise of training to the sampling layer; draw eps where a seed is fixed."""
+        if isinstance(seed, keras.random.SeedGenerator):
+            return {}
+        return {"eps": keras.random.normal((batch_size, self.settings.latent_dim), seed=seed)}
+
+    def _kl_weight(self) -> Any:
+        """The KL term's weight at this step: it rises linearly over `kl_warmup_steps`."""
+        c = self.settings
+        if c.kl_warmup_steps == 0:
+            return c.kl_weight
+        return c.kl_weight * ops.minimum(1.0, ops.cast(self.step, "float32") / c.kl_warmup_steps)
+
+    def variations(self, image: np.ndarray, n: int, seed: int = 0) -> np.ndarray:
+        """Draw `n` pictures similar to one uint8 picture (h, w, c): z ~ q(z | x), decoded."""
+        mean, logvar = self.posterior(image[None])
+        eps = host_noise.normal(seed, (n, self.settings.latent_dim))
+        return self.decode(mean + np.exp(logvar / 2) * eps)
+
+    def manifold(self, side: int) -> np.ndarray:
+        """Decode a `side` x `side` grid over the two latents that vary most; the others are 0.
+
+        The grid holds the quantiles of N(0, 1) from 2 % to 98 % (Kingma & Welling 2014, figure 4),
+        so that every picture stands for an equal share of the prior.
+        """
+        dims = sorted(np.argsort(ops.convert_to_numpy(self.latent_variance))[-2:])
+        quantiles = [NormalDist().inv_cdf(p) for p in np.linspace(0.02, 0.98, side)]
+        z = np.zeros((side, side, self.settings.latent_dim), np.float32)
+        z[..., dims[0]] = np.array(quantiles)[None, :]
+        z[..., dims[-1]] = np.array(quantiles[::-1])[:, None]
+        return self.decode(z.reshape(side * side, -1))
+
+
+def _mse(x: Any, x_hat: Any) -> Any:
+    """Mean squared error per pixel, for comparison with PCA; never the training loss.
+
+    Averaged over pixels, the error would weigh 1 / (height width channels) against the KL in
+    nats, and every latent would collapse to the prior.
+    """
+    return ops.mean(ops.square(x - x_hat))

@@ -1,0 +1,135 @@
+"""Generative adversarial network (Goodfellow et al. 2014)."""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from kgen import losses
+from kgen import noise as host_noise
+from kgen.config import GANConfig
+from kgen.models.generative import GenerativeModel, Noise, Progress, to_uint8
+from kgen.networks import build_discriminator, build_generator, call
+from kgen.step import Objective
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class GAN(GenerativeModel):
+    """Two players: the discriminator tells real from fake, the generator learns to fool it.
+
+    One step is one turn of Algorithm 1: `discriminator_steps` updates of the discriminator, each
+    on fresh fakes, then one of the generator. Pictures are in [-1, 1].
+    """
+
+    config_class = GANConfig
+    family = "gan"
+    log_names: ClassVar = ("d_loss", "g_loss", "d_real", "d_fake")
+
+    settings: GANConfig
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        c = self.settings
+        self.generator = self._build_generator("generator")
+        self.discriminator = build_discriminator(
+            c.network, self.image_shape, c.discriminator_widths, dropout=c.dropout
+        )
+        self.ema_generator = self.average_of(self.generator, self._build_generator("ema_generator"))
+        self.built = True
+
+    def _build_generator(self, name: str) -> keras.Model:
+        c = self.settings
+        return build_generator(
+            c.network, c.latent_dim, self.image_shape, c.generator_widths, name=name
+        )
+
+    @property
+    def parts(self) -> dict[str, keras.Model]:
+        """The generator that draws pictures (the average), and the discriminator."""
+        return {"generator": self.ema_generator, "discriminator": self.discriminator}
+
+    def scale(self, images: Any) -> Any:
+        """Map uint8 to [-1, 1], the range of the generator's tanh."""
+        return ops.cast(images, "float32") / 127.5 - 1.0
+
+    def draw(self, batch_size: int, seed: Any) -> Noise:
+        """Draw z ~ N(0, I): one for each discriminator update, one for the generator's."""
+        shape = (self.settings.discriminator_steps + 1, batch_size, self.settings.latent_dim)
+        return {"z": keras.random.normal(shape, seed=seed)}
+
+    def optimized(self) -> dict[str, list[keras.Variable]]:
+        """The discriminator's and the generator's variables."""
+        return {
+            "discriminator": self.discriminator.trainable_variables,
+            "generator": self.generator.trainable_variables,
+        }
+
+    def objectives(self, x: Any, labels: Any, noise: Noise, training: bool) -> Iterator[Objective]:
+        """Yield the discriminator's objective k times, then the generator's."""
+        variables = self.optimized()
+        for turn in range(self.settings.discriminator_steps):
+            yield Objective(
+                loss=lambda z=noise["z"][turn]: self.discriminator_loss(x, z, labels, training),
+                variables=variables["discriminator"],
+                optimizer=self.optimizer.members["discriminator"],
+            )
+        yield Objective(
+            loss=lambda: self.generator_loss(noise["z"][-1], labels, training),
+            variables=variables["generator"],
+            optimizer=self.optimizer.members["generator"],
+        )
+
+    def discriminator_loss(self, real: Any, z: Any, labels: Any, training: bool) -> Any:
+        """How badly the discriminator tells real from fake: minus eq. 1, as a function of D."""
+        fake = ops.stop_gradient(call(self.generator, training, z=z, label=labels))
+        real_logits = call(self.discriminator, training, image=real, label=labels)
+        fake_logits = call(self.discriminator, training, image=fake, label=labels)
+        loss = losses.minimax_discriminator(real_logits, fake_logits)
+        logs = {
+            "d_loss": loss,
+            "d_real": ops.mean(ops.sigmoid(real_logits)),
+            "d_fake": ops.mean(ops.sigmoid(fake_logits)),
+        }
+        return loss, logs
+
+    def generator_loss(self, z: Any, labels: Any, training: bool) -> Any:
+        """How badly the generator fools the discriminator, by the loss that `loss` names."""
+        fake = call(self.generator, training, z=z, label=labels)
+        fake_logits = call(self.discriminator, training, image=fake, label=labels)
+        loss = losses.GENERATOR_LOSSES[self.settings.loss](fake_logits)
+        return loss, {"g_loss": loss}
+
+    def decode(self, z: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        """Turn latents float32 (n, latent_dim) into uint8 pictures (n, height, width, channels)."""
+        return to_uint8(self.in_batches(self._decode, z, progress=progress), -1.0, 1.0)
+
+    @cached_property
+    def _decode(self) -> Callable[..., Any]:
+        return self.inference(lambda z: call(self.ema_generator, False, z=z))
+
+    def generate(self, n: int, *, seed: int = 0, progress: Progress | None = None) -> np.ndarray:
+        """Draw `n` pictures; the same seed gives the same latents on every backend."""
+        return self.decode(host_noise.normal(seed, (n, self.settings.latent_dim)), progress)
+
+    def interpolate(self, seed_a: int, seed_b: int, steps: int) -> np.ndarray:
+        """Walk from the first picture of one seed to that of another in `steps` pictures.
+
+        The latents follow the great circle (White 2016): the straight line passes through the
+        centre, where a high-dimensional Gaussian has no mass.
+        """
+        a, b = (host_noise.normal(seed, (1, self.settings.latent_dim)) for seed in (seed_a, seed_b))
+        return self.decode(great_circle(a[0], b[0], steps))
+
+
+def great_circle(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
+    """Interpolate spherically from `a` to `b`, both (d,): float32 (steps, d), ends included."""
+    cosine = np.dot(a, b) / (np.linalg.norm(a) * np.linalg.norm(b))
+    omega = np.arccos(np.clip(cosine, -1.0, 1.0))
+    s = np.linspace(0.0, 1.0, steps)[:, None]
+    if np.sin(omega) < 1e-6:
+        return ((1 - s) * a + s * b).astype(np.float32)
+    weights = np.sin((1 - s) * omega) * a + np.sin(s * omega) * b
+    return (weights / np.sin(omega)).astype(np.float32)

@@ -1,0 +1,241 @@
+"""What every family shares: the training step, the weight average, the drawing of pictures."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from kgen.option import Section
+from kgen.step import Objective, engine
+from kgen.step.objective import Logs
+
+Progress = Callable[[int, int], None]
+Noise = dict[str, Any]
+
+
+class GenerativeModel(keras.Model):
+    """A model that learns from pictures and draws new ones.
+
+    A family says what it minimises (:meth:`objectives`), which noise a step needs (:meth:`draw`)
+    and how it makes pictures from noise; this class turns that into Keras's `train_step` and
+    `test_step` on every backend.
+
+    Args:
+        config: the family's configuration, or its plain values.
+        image_shape: (height, width, channels).
+        ema_decay: decay of the weight average; 0 keeps no memory.
+
+    Attributes:
+        parts: the networks by name, in the order in which they are built and exported.
+        averages: pairs (network, its weight average) kept by every step.
+        step: number of updates done, int32.
+        first_bad_step: step at which a loss first was not finite, int32; -1 if none was.
+    """
+
+    config_class: ClassVar[type[Section]]
+    family: ClassVar[str]
+    log_names: ClassVar[tuple[str, ...]]
+    """Names of the scalars that a step reports, in order; the first is shown first."""
+
+    def __init__(
+        self,
+        config: Section | dict[str, Any],
+        image_shape: tuple[int, int, int],
+        ema_decay: float = 0.0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        section = config if isinstance(config, Section) else self.config_class.from_mapping(config)
+        # Keras would wrap a plain dict attribute; a frozen dataclass passes through untouched.
+        self.settings = section
+        self.image_shape = tuple(int(side) for side in image_shape)
+        self.ema_decay = float(ema_decay)
+        self.seeds = keras.random.SeedGenerator()
+        self.trackers = [keras.metrics.Mean(name=name) for name in self.log_names]
+        self.step = self._counter("step", 0)
+        self.first_bad_step = self._counter("first_bad_step", -1)
+        self.averages: list[tuple[keras.Model, keras.Model]] = []
+
+    def _counter(self, name: str, start: int) -> keras.Variable:
+        """Make an int32 variable that no optimizer moves."""
+        return self.add_weight(
+            name=name,
+            shape=(),
+            dtype="int32",
+            initializer=keras.initializers.Constant(start),
+            trainable=False,
+            autocast=False,
+        )
+
+    def average_of(self, network: keras.Model, twin: keras.Model) -> keras.Model:
+        """Keep in `twin` the running average of `network`'s weights; both start equal.
+
+        The average, not the last weights, draws the pictures: it smooths the step noise of the
+        optimizer (Polyak & Juditsky 1992; Ho et al. 2020, appendix B).
+        """
+        twin.trainable = False
+        twin.set_weights(network.get_weights())
+        self.averages.append((network, twin))
+        return twin
+
+    # What a family defines.
+
+    @property
+    @abstractmethod
+    def parts(self) -> dict[str, keras.Model]:
+        """The networks by name."""
+
+    @abstractmethod
+    def scale(self, images: Any) -> Any:
+        """Map uint8 pictures to the float32 range that the family works in."""
+
+    @abstractmethod
+    def draw(self, batch_size: int, seed: Any) -> Noise:
+        """Draw the noise of one step, by name; float32 unless said otherwise."""
+
+    @abstractmethod
+    def objectives(self, x: Any, labels: Any, noise: Noise, training: bool) -> Iterator[Objective]:
+        """Yield what one step minimises, in order; the next sees the weights the last one left."""
+
+    @abstractmethod
+    def optimized(self) -> dict[str, list[keras.Variable]]:
+        """The variables that each optimizer moves, by the optimizer's name."""
+
+    @abstractmethod
+    def generate(self, n: int, *, seed: int = 0, progress: Progress | None = None) -> np.ndarray:
+        """Draw `n` pictures, uint8 (n, height, width, channels)."""
+
+    @property
+    def trained_parts(self) -> dict[str, keras.Model]:
+        """The networks that training moves, by name; the averages are not among them."""
+        originals = {id(twin): network for network, twin in self.averages}
+        return {name: originals.get(id(part), part) for name, part in self.parts.items()}
+
+    def preview(self, n: int) -> np.ndarray:
+        """Draw `n` pictures quickly, always from the same noise: uint8 (n, h, w, c)."""
+        return self.generate(n)
+
+    def examine(self, images: np.ndarray) -> dict[str, float]:
+        """Measure what a batch mean cannot show, on held-out pictures uint8 (n, h, w, c).
+
+        Called once per epoch; empty where a family has nothing to add.
+        """
+        return {}
+
+    # The training step.
+
+    def train_step(self, *args: Any) -> Any:
+        """Run one step; the engine of the current backend knows its signature."""
+        return engine().train_step(self, *args)
+
+    def test_step(self, *args: Any) -> Any:
+        """Evaluate one batch; the engine of the current backend knows its signature."""
+        return engine().test_step(self, *args)
+
+    def update(self, data: Any) -> Logs:
+        """Descend every objective once on a batch of (images uint8, labels int32)."""
+        images, labels = _unpack(data)
+        x = self.scale(images)
+        noise = self.draw(ops.shape(x)[0], self.seeds)
+        logs: Logs = {}
+        for objective in self.objectives(x, labels, noise, training=True):
+            logs |= engine().descend(self, objective)
+        self._advance(logs)
+        return self._track(logs)
+
+    def assess(self, data: Any) -> Logs:
+        """Compute the losses of a batch without learning from it.
+
+        The noise is the same in every call, so that numbers of different epochs compare and the
+        training's own noise does not depend on whether there was an evaluation.
+        """
+        images, labels = _unpack(data)
+        x = self.scale(images)
+        noise = self.draw(ops.shape(x)[0], 0)
+        logs: Logs = {}
+        for objective in self.objectives(x, labels, noise, training=False):
+            logs |= objective.loss()[1]
+        return self._track(logs)
+
+    def _track(self, logs: Logs) -> Logs:
+        """Add a step's logs to the means that Keras reports."""
+        for tracker in self.trackers:
+            tracker.update_state(logs[tracker.name])
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
+    def _advance(self, logs: Logs) -> None:
+        """Count the step, note the first loss that was not finite, and average the weights."""
+        finite = ops.all(ops.isfinite(ops.stack([ops.cast(v, "float32") for v in logs.values()])))
+        step, noted = (ops.convert_to_tensor(v) for v in (self.step, self.first_bad_step))
+        bad = ops.logical_and(ops.logical_not(finite), noted < 0)
+        self.first_bad_step.assign(ops.where(bad, step, noted))
+        self.step.assign(step + 1)
+        # A fixed decay would remember the random start for 1 / (1 - decay) steps; this one grows.
+        k = ops.cast(self.step, "float32")
+        decay = ops.minimum(self.ema_decay, (1.0 + k) / (10.0 + k))
+        for network, twin in self.averages:
+            for weight, average in zip(network.weights, twin.weights, strict=True):
+                value = ops.stop_gradient(ops.convert_to_tensor(weight))
+                average.assign(value + decay * (average - value))
+
+    # Pictures.
+
+    def in_batches(self, function: Callable[..., Any], *arrays: np.ndarray, batch_size: int = 128,
+            progress: Progress | None = None) -> np.ndarray:  # fmt: skip
+        """Apply a compiled function of tensors to arrays, batch by batch.
+
+        Args:
+            function: made by :meth:`inference`; from tensors of n rows to a tensor of n rows.
+            arrays: equal first dimension n.
+            batch_size: largest number of rows at a time; short batches are padded, so that one
+                compiled shape serves all.
+            progress: called with (rows done, n).
+        """
+        n = len(arrays[0])
+        size = min(batch_size, n)
+        outputs = []
+        for start in range(0, n, size):
+            rows = [array[start : start + size] for array in arrays]
+            missing = size - len(rows[0])
+            padded = [np.concatenate([r, np.repeat(r[-1:], missing, axis=0)]) for r in rows]
+            tensors = [ops.convert_to_tensor(p) for p in padded]
+            outputs.append(ops.convert_to_numpy(function(*tensors))[: size - missing])
+            if progress:
+                progress(min(start + size, n), n)
+        return np.concatenate(outputs)
+
+    def inference(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Compile a function of tensors that reads this model's variables."""
+        return engine().compiled(self, function)
+
+    # Keras's serialisation.
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what :meth:`from_config` needs to rebuild the model."""
+        return {
+            "config": self.settings.to_mapping(),
+            "image_shape": list(self.image_shape),
+            "ema_decay": self.ema_decay,
+            "name": self.name,
+        }
+
+    def call(self, inputs: Any) -> Any:
+        """Refuse to be called: a generative model has no single input and output."""
+        raise TypeError(
+            f"{type(self).__name__} is not a function of pictures. Call one of its parts "
+            f"({', '.join(self.parts)}), or generate(n)."
+        )
+
+
+def to_uint8(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Map floats in [low, high] to uint8 in [0, 255], rounding to nearest and clipping."""
+    return np.clip(np.round((x - low) * (255.0 / (high - low))), 0, 255).astype(np.uint8)
+
+
+def _unpack(data: Any) -> tuple[Any, Any]:
+    """Return (images, labels) of a batch as Keras hands it over; labels may be None."""
+    images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+    return images, labels
