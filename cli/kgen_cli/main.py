@@ -1,0 +1,60 @@
+"""The `kgen` command: its global options and its commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kgen import __version__
+from kgen_cli import doctor, runs, sample, train
+from kgen_cli.application import Application, Settings
+
+app = typer.Typer(
+    cls=Application,
+    name="kgen",
+    help="Train GANs, VAEs and diffusion models on JAX, TensorFlow or PyTorch, and sample them.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.add_typer(train.app, name="train")
+app.command("sample")(sample.sample)
+app.command("runs")(runs.runs)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(f"kgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    runs_root: Annotated[
+        Path, typer.Option(envvar="KGEN_RUNS", metavar="DIR", help="Folder of the runs.")
+    ] = Path("runs"),
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", metavar="", help="Show tracebacks and the backends' messages."),
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", metavar="", help="Print the version.", callback=_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Keep the global options for the commands."""
+    ctx.obj = Settings(runs_root=runs_root, debug=debug)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app(prog_name="kgen")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What may change when a run goes on, and what may not."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kgen import run_config
+from kgen.errors import KgenError
+from kgen.run import CONFIG, Run
+from kgen.run_config import RunConfig
+
+# Everything else would make another model, other batches or another optimizer. Precision is here
+# because weights are float32 in all of them; the source, because data folders get moved.
+CHANGEABLE = frozenset(
+    {
+        "training.epochs",
+        "training.steps",
+        "training.backend",
+        "training.device",
+        "training.precision",
+        "training.deterministic",
+        "training.checkpoint_minutes",
+        "training.sample_epochs",
+        "data.source",
+        "output.grid",
+        "output.tensorboard",
+    }
+)
+
+
+def open_run(family: str, folder: Path | None, root: Path) -> Run:
+    """Open the run to go on with: that folder, or the newest of the family.
+
+    Raises:
+        KgenError: there is no such run, it is another family's, or it is being trained now.
+    """
+    run = Run.open(folder or family, root=root)
+    if run.config.family != family:
+        raise KgenError(
+            f"{run.path} is a run of {run.config.family}. "
+            f"Continue it with: kgen train {run.config.family} --resume --run {run.path}"
+        )
+    summary = run.summary()
+    if summary.get("status") == "running":
+        raise KgenError(
+            f"{run.path} is being trained now, by process {summary.get('pid')}. "
+            "Stop that first, or start a new run without --resume."
+        )
+    return run
+
+
+def changed_config(
+    run: Run, *, preset: str | None, file: Path | None, overrides: Mapping[str, Any]
+) -> RunConfig:
+    """Lay what was asked for over a run's own configuration.
+
+    Options that have the run's own value are no change, so that the command that began a run
+    continues it with --resume added.
+
+    Raises:
+        KgenError: an option would change what the run is, or the run is done and gets no longer.
+    """
+    if preset is not None and preset != run.config.preset:
+        raise KgenError(
+            f"{run.path} was begun with --preset {run.config.preset}, which cannot change. "
+            "Leave --preset out, or start a new run without --resume."
+        )
+    wanted = {**(_flat(run_config.read_toml(file)) if file else {}), **overrides}
+    config = run_config.resolve(run.config.family, file=run.path / CONFIG, overrides=wanted)
+    before, after = _flat(run.config.to_mapping()), _flat(config.to_mapping())
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key) and key not in CHANGEABLE:
+            raise KgenError(
+                f"{run.path} cannot go on with another {key}: it has {before.get(key)!r}, "
+                f"asked for {after.get(key)!r}. Leave the option out, or start a new run without "
+                "--resume."
+            )
+    _check_length(run, config)
+    return config
+
+
+def _check_length(run: Run, config: RunConfig) -> None:
+    """Refuse a length below what is done, and a finished run that gets no longer."""
+    summary = run.summary()
+    same = (config.training.epochs, config.training.steps) == (
+        run.config.training.epochs,
+        run.config.training.steps,
+    )
+    if summary.get("status") == "finished" and same:
+        raise KgenError(
+            f"{run.path} is finished ({summary.get('step')} steps). "
+            "Give more --epochs or --steps to go on, or sample it with: "
+            f"kgen sample {run.path}"
+        )
+    for unit in ("epoch", "step"):
+        asked, done = getattr(config.training, f"{unit}s"), summary.get(unit, 0)
+        if asked is not None and asked < done:
+            raise KgenError(
+                f"{run.path} already has {done} {unit}s; training can only get longer. "
+                f"Received: --{unit}s {asked}."
+            )
+
+
+def _flat(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the sections of a configuration into `section.key` names."""
+    return {
+        f"{section}.{key}": value
+        for section, values in mapping.items()
+        if isinstance(values, Mapping)
+        for key, value in values.items()
+    }

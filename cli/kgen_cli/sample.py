@@ -1,0 +1,222 @@
+"""`kgen sample`: pictures from a trained run."""
+
+from collections.abc import Iterator
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kgen.families import FAMILIES
+from kgen.run import CONFIG, Run
+from kgen_cli import session
+from kgen_cli.application import say_note, settings
+from kgen_cli.destination import Destination, choose
+from kgen_cli.options import config_options, dim, with_options
+from kgen_cli.request import DDIM_STEPS, NUMBER, Request, check, default_name
+
+LATENT, DIFFUSION, OUTPUT = "GAN, AE, VAE", "DDPM", "Output"
+"""Headings of the help."""
+
+
+class Sampler(StrEnum):
+    """The samplers of a diffusion model."""
+
+    DDIM = "ddim"
+    DDPM = "ddpm"
+
+
+class Variance(StrEnum):
+    """The noise variances of the ddpm sampler."""
+
+    FIXED_SMALL = "fixed_small"
+    FIXED_LARGE = "fixed_large"
+
+
+def _complete_run(ctx: typer.Context, incomplete: str) -> Iterator[str]:
+    """Offer families and run folders to the shell."""
+    root = Path(ctx.find_root().params.get("runs_root") or "runs")
+    names = [*FAMILIES, *(str(config.parent) for config in sorted(root.glob(f"*/{CONFIG}")))]
+    return (name for name in names if name.startswith(incomplete))
+
+
+def _flag(name: str, text: str, panel: str) -> Any:
+    """Make a switch that is off unless given."""
+    return typer.Option(name, help=text, metavar="", rich_help_panel=panel)
+
+
+def _value(*names: str, text: str, default: str, panel: str | None = None, **more: Any) -> Any:
+    """Make an option that is None unless given; `default` says what that means."""
+    text += dim(f" [default: {default}]")
+    return typer.Option(*names, help=text, show_default=False, rich_help_panel=panel, **more)
+
+
+_numbers = ", ".join(f"{mode} {count}" for mode, count in NUMBER.items())
+
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help=f"Folder of a run, or a family ({', '.join(FAMILIES)}) for its newest run.",
+        autocompletion=_complete_run,
+    ),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="INPUT",
+        help="Picture files for --reconstruct, --variations, --interpolate; "
+        "two seeds for a GAN's --interpolate.",
+    ),
+]
+Number = Annotated[
+    int | None,
+    _value("-n", "--number", text="Pictures.", default=_numbers, metavar="INT", min=1, max=10**6),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        min=0, max=2**31 - 1, metavar="INT", show_default=False,
+        help="Seed of the noise." + dim(" [default: 0]"),
+    ),
+]  # fmt: skip
+Reconstruct = Annotated[
+    bool,
+    _flag("--reconstruct", "Pictures, and below them what the model makes of them.", LATENT),
+]
+Variations = Annotated[
+    bool, _flag("--variations", "Pictures similar to one picture (first).", LATENT)
+]
+Interpolate = Annotated[
+    bool, _flag("--interpolate", "The way from one picture, or seed, to another.", LATENT)
+]
+Manifold = Annotated[
+    bool, _flag("--manifold", "The plane of the two most active latents, a square grid.", LATENT)
+]
+SamplerName = Annotated[
+    Sampler | None,
+    _value(
+        text="ddim needs few steps; ddpm, the paper's, adds noise in each.",
+        default="ddim", panel=DIFFUSION, metavar="NAME",
+    ),
+]  # fmt: skip
+NumSteps = Annotated[
+    int | None,
+    _value(
+        text="Network calls, at most the run's num_timesteps.",
+        default=f"ddim {DDIM_STEPS}, ddpm all", panel=DIFFUSION, metavar="INT", min=1,
+    ),
+]  # fmt: skip
+Eta = Annotated[
+    float | None,
+    _value(
+        text="Noise of ddim: 0 none, 1 as much as ddpm.", default="0", panel=DIFFUSION,
+        metavar="FLOAT", min=0, max=1,
+    ),
+]  # fmt: skip
+VarianceName = Annotated[
+    Variance | None,
+    _value(
+        text=f"Noise of ddpm: {' | '.join(Variance)}.", default=Variance.FIXED_SMALL,
+        panel=DIFFUSION, metavar="NAME",
+    ),
+]  # fmt: skip
+Trajectory = Annotated[
+    bool,
+    _flag("--trajectory", "Noise becoming pictures: a strip (PNG) and an animation.", DIFFUSION),
+]
+Out = Annotated[
+    str | None,
+    _value(
+        text="A .png (one grid), a folder (a file per picture) or a .npz (arrays).",
+        default="a .png in the run's samples/", panel=OUTPUT, metavar="PATH",
+    ),
+]  # fmt: skip
+Force = Annotated[bool, _flag("--force", "Write over what is at --out.", OUTPUT)]
+
+
+def draw(
+    ctx: typer.Context,
+    run: RunName,
+    inputs: Inputs = None,
+    *,
+    number: Number = None,
+    seed: Seed = 0,
+    reconstruct: Reconstruct = False,
+    variations: Variations = False,
+    interpolate: Interpolate = False,
+    manifold: Manifold = False,
+    sampler: SamplerName = None,
+    num_steps: NumSteps = None,
+    eta: Eta = None,
+    variance: VarianceName = None,
+    trajectory: Trajectory = False,
+    out: Out = None,
+    force: Force = False,
+    values: dict[str, Any],
+) -> None:
+    """Draw pictures with a trained model, and print where they are."""
+    here = settings(ctx)
+    opened = Run.open(run, root=here.runs_root)
+    request = check(
+        Request(
+            mode=_mode(
+                reconstruct=reconstruct, variations=variations, interpolate=interpolate,
+                manifold=manifold, trajectory=trajectory,
+            ),
+            number=number,
+            seed=seed,
+            inputs=tuple(inputs or ()),
+            options=_given(sampler=sampler, num_steps=num_steps, eta=eta, variance=variance),
+        ),
+        opened.config,
+    )  # fmt: skip
+    destination = choose(out, opened.samples, default_name(request), request.mode, force)
+    computing = _given(**values)
+    session.start(
+        backend_name=computing.get("training__backend"),
+        device=computing.get("training__device", "auto"),
+        debug=here.debug,
+    )
+    for path in _draw(opened, request, destination):
+        typer.echo(path)
+
+
+_COMPUTING = ("training.backend", "training.device")
+_computing = [option for option in config_options("gan") if option.key in _COMPUTING]
+sample = with_options(draw, [option.parameter(panel=OUTPUT) for option in _computing])
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Keep the options that were given, as plain values."""
+    return {
+        key: value.value if isinstance(value, Enum) else value
+        for key, value in options.items()
+        if value is not None
+    }
+
+
+def _mode(**flags: bool) -> str:
+    """Return what to draw: the flag that was given, or plain samples.
+
+    Raises:
+        typer.BadParameter: two were given.
+    """
+    given = [f"--{name}" for name, wanted in flags.items() if wanted]
+    if len(given) > 1:
+        raise typer.BadParameter(f"{' and '.join(given)} are different drawings; give one.")
+    return given[0].removeprefix("--") if given else "sample"
+
+
+def _draw(run: Run, request: Request, destination: Destination) -> list[Path]:
+    """Load the model, draw, write, and return the files or folders written."""
+    from kgen.models import load
+    from kgen_cli.drawing import draw
+    from kgen_cli.progress import counting
+
+    if run.config.family == "ae" and request.mode == "sample":
+        say_note("An autoencoder is not trained to be sampled from; a VAE is (kgen train vae).")
+    model = load(run)
+    with counting("drawing") as progress:
+        picture = draw(model, request, progress)
+    return destination.write(picture)

@@ -1,0 +1,47 @@
+"""Numbers and plans in words."""
+
+from kgen.report import Plan
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """Say in a few lines what a configuration amounts to."""
+    height, width, channels = plan.image_shape
+    licence = f" ({plan.licence})" if plan.licence else ""
+    parts = [f"{name} {count:,}" for name, count in plan.parameters.items()]
+    lines = [
+        f"data:       {plan.data}{licence}, {plan.train_images:,} pictures to train on, "
+        f"{plan.validation_images:,} held out, {height} x {width} x {channels}",
+        f"parameters: {sum(plan.parameters.values()):,} ({', '.join(parts)})",
+        f"memory:     about {size(plan.memory_bytes)}",
+        f"steps:      {plan.steps_per_epoch} per epoch, {plan.total_steps:,} in all, "
+        f"{plan.epochs} epochs",
+        f"computes:   {plan.device}",
+    ]
+    if plan.skipped:
+        named = ", ".join(plan.skipped[:5]) + (", ..." if len(plan.skipped) > 5 else "")
+        lines.append(f"skipped:    {len(plan.skipped)} files that cannot be read: {named}")
+    return lines
+
+
+def metric_text(metrics: dict[str, float]) -> str:
+    """Write metrics in a row."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+
+
+def duration(seconds: float) -> str:
+    """Write a time span: `45 s`, `2:05 min`, `1:02:05 h`."""
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{rest:02d} h"
+    return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes: `412 MB`, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}" if count < 100 else f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"

@@ -1,0 +1,185 @@
+"""`kgen train`: a command per family, with that family's options."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kgen import families, presets, run_config
+from kgen.errors import KgenError
+from kgen.run import Run
+from kgen.run_config import RunConfig
+from kgen_cli import resume as resuming
+from kgen_cli import session
+from kgen_cli.application import STOPPED, Settings, settings
+from kgen_cli.options import (
+    choice,
+    config_options,
+    dim,
+    optional,
+    parse_assignments,
+    with_options,
+)
+from kgen_cli.text import duration, plan_lines
+
+app = typer.Typer(help="Train a model on pictures.", no_args_is_help=True, rich_markup_mode="rich")
+
+
+def _add(family: str) -> None:
+    """Add the command that trains a family."""
+    derived = config_options(family)
+    known = tuple(presets.PRESETS[family])
+    preset_help = "Starting point." + dim(f" [{' | '.join(known)}; default: {known[0]}]")
+
+    def train(
+        ctx: typer.Context,
+        values: dict[str, Any],
+        config: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="FILE", help="TOML file of options, such as the config.toml of a run."
+            ),
+        ] = None,
+        assignments: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--set",
+                metavar="KEY=VALUE",
+                help="An option by its name in the TOML file: model.latent_dim=32. Repeatable.",
+            ),
+        ] = None,
+        run: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="DIR",
+                help="Folder of the run." + dim(" [default: named after family, data and time]"),
+            ),
+        ] = None,
+        resume: Annotated[
+            bool,
+            typer.Option(
+                "--resume",
+                metavar="",
+                help="Continue the run in --run, or the family's newest, where it was.",
+            ),
+        ] = False,
+        dry_run: Annotated[
+            bool,
+            typer.Option(
+                "--dry-run",
+                metavar="",
+                help="Print the configuration, parameters, memory and steps; train nothing.",
+            ),
+        ] = False,
+    ) -> None:
+        preset = values.pop("preset", None)
+        by_name = {option.parameter_name: option for option in derived}
+        given = {by_name[name].key: by_name[name].parse(value) for name, value in values.items()}
+        overrides = _overrides(parse_assignments(assignments or []), given)
+        here = settings(ctx)
+        name = None if preset is None else preset.value
+        if resume:
+            target = resuming.open_run(family, run, here.runs_root)
+            resolved = resuming.changed_config(
+                target, preset=name, file=config, overrides=overrides
+            )
+        else:
+            target = None
+            resolved = run_config.resolve(family, preset=name, file=config, overrides=overrides)
+        if dry_run:
+            _dry_run(resolved, here)
+        else:
+            _train(resolved, target, run, here)
+
+    preset_info = typer.Option(help=preset_help, metavar="NAME", show_default=False)
+    parameters = [
+        optional("preset", choice("preset", known), preset_info),
+        *(option.parameter() for option in derived),
+    ]
+    about = families.family(family).summary
+    app.command(family, help=about)(with_options(train, parameters))
+
+
+for _family in families.FAMILIES:
+    _add(_family)
+
+
+def _overrides(assigned: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Put --set and options together; the same thing twice is a mistake, not a precedence."""
+    twice = sorted(assigned.keys() & given.keys())
+    if twice:
+        raise typer.BadParameter(
+            f"{twice[0]} is given twice, by --set and by its own option. Give it once.",
+            param_hint="'--set'",
+        )
+    overrides = assigned | given
+    if {"training.epochs", "training.steps"} <= overrides.keys():
+        raise typer.BadParameter(
+            "training length takes epochs or steps, not both. "
+            f"Received: --epochs {overrides['training.epochs']} "
+            f"--steps {overrides['training.steps']}.",
+            param_hint="'--steps'",
+        )
+    return overrides
+
+
+def _start(config: RunConfig, here: Settings) -> None:
+    """Select the backend and device of a configuration."""
+    training = config.training
+    session.start(
+        backend_name=training.backend,
+        device=training.device,
+        precision=training.precision,
+        deterministic=training.deterministic,
+        seed=training.seed,
+        debug=here.debug,
+    )
+
+
+def _dry_run(config: RunConfig, here: Settings) -> None:
+    """Print what a training would be."""
+    _start(config, here)
+    from kgen.training import prepare
+    from kgen_cli.progress import reporter
+
+    with reporter() as report:
+        plan = prepare(config, report).plan
+    # TOML with the plan as comments: the output serves as a --config file.
+    typer.echo(config.to_toml())
+    for line in plan_lines(plan):
+        typer.echo(f"# {line}")
+
+
+def _train(config: RunConfig, target: Run | None, folder: Path | None, here: Settings) -> None:
+    """Train a new run, or go on with `target`, and say how it ended."""
+    _start(config, here)
+    from kgen.training import train
+    from kgen_cli.progress import reporter
+
+    if target is None:
+        run = Run.create(config, path=folder, root=here.runs_root)
+    else:
+        run = target.replace_config(config) if config != target.config else target
+    try:
+        with reporter() as report:
+            result = train(run, resume=target is not None, reporter=report)
+    except KgenError:
+        if target is None:
+            _discard_unused(run)
+        raise
+    done = f"{result.step} of {result.total_steps} steps in {duration(result.seconds)}"
+    if result.status == "stopped":
+        typer.echo(f"Stopped and saved after {done}. Continue with:")
+        typer.echo(f"  kgen train {config.family} --resume --run {run.path}")
+        raise typer.Exit(STOPPED)
+    typer.echo(f"Finished {done}.")
+    typer.echo(f"Run:      {run.path}")
+    typer.echo(f"Pictures: {run.samples}")
+    typer.echo(f"More:     kgen sample {run.path}")
+
+
+def _discard_unused(run: Run) -> None:
+    """Remove the folder of a run that failed before it trained; nothing is in it but its name."""
+    if [entry.name for entry in run.path.iterdir()] == ["config.toml"]:
+        (run.path / "config.toml").unlink()
+        run.path.rmdir()
