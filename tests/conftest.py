@@ -23,7 +23,8 @@ _threads = str(min(4, os.cpu_count() or 1))
 for _name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(_name, _threads)
 
-import pytest  # noqa: E402: libraries read the environment when they are imported
+# Libraries read the environment when they are imported, and pytest's plugins may import them.
+import pytest  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
