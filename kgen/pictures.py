@@ -163,45 +163,33 @@ def save_npz(path: Path, images: "np.ndarray", **arrays: Any) -> None:
 
 
 def read_picture(path: Path, image_shape: tuple[int, int, int]) -> "np.ndarray":
-    """Read one picture file as a model takes it: scaled to cover the shape, cropped at the centre.
+    """Read one picture file as a model takes it, the way training pictures are read.
 
     Args:
-        path: a file of any format and mode that Pillow reads.
+        path: a PNG, JPEG, WebP or BMP file of any size and mode.
         image_shape: (height, width, channels) wanted; 1 channel turns colour into grey.
 
     Returns:
-        uint8 (H, W, C).
+        uint8 (H, W, C): the centre square, resized.
 
     Raises:
-        KgenError: there is no such file, or it is not a picture.
+        KgenError: there is no such file, it is not a picture, or the shape is not square.
     """
-    import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from kgen.data.picture import UnreadablePictureError, decode, read_header
 
     height, width, channels = image_shape
+    if height != width:
+        raise KgenError(
+            "Picture files are read as squares. "
+            f"Received: a model of {height} x {width} pixels. Give it arrays instead."
+        )
     try:
-        with Image.open(path) as opened:
-            # Cameras store the sensor's picture and how it was held.
-            picture = ImageOps.exif_transpose(opened)
-            picture = _without_alpha(picture).convert("L" if channels == 1 else "RGB")
-    except UnidentifiedImageError as error:
-        raise KgenError(f"{path} is not a picture. Give a PNG, JPEG, WebP or BMP file.") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise KgenError(f"Cannot read {path}: {reason}. Give another picture.") from error
-    if picture.size != (width, height):
-        picture = ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
-    return np.asarray(picture, dtype=np.uint8).reshape(image_shape)
-
-
-def _without_alpha(picture: "Image") -> "Image":
-    """Lay a transparent picture over white, as a page would show it."""
-    from PIL import Image
-
-    if not picture.has_transparency_data:
-        return picture
-    layer = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+        read_header(path)
+        return decode(path, height, channels)
+    except UnreadablePictureError as error:
+        raise KgenError(
+            f"Cannot read the picture {path}: {error}. Give a whole PNG, JPEG, WebP or BMP file."
+        ) from error
 
 
 def _check_batch(images: Any, axes: str, rank: int) -> None:
