@@ -55,7 +55,8 @@ class Application(TyperGroup):
             # Without arguments Typer prints the help and raises an error without a message.
             message = error.format_message().strip().replace("Value error, ", "")
             if message:
-                say_error(f"{message.removesuffix('.')}. {_see_help(error)}")
+                stop = "" if message.endswith((".", "?")) else "."
+                say_error(f"{message}{stop} {_see_help(error)}")
             status = error.exit_code
         if standalone_mode:
             sys.exit(status if isinstance(status, int) else 0)

@@ -23,6 +23,7 @@ NUMBER = {"sample": 64, "variations": 16, "interpolate": 10, "manifold": 400, "t
 
 SAMPLER_FAMILY = "ddpm"
 DDIM_STEPS = 50
+MAX_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,9 +126,9 @@ def _check_inputs(request: Request, family: str) -> None:
             f"Received: {' '.join(request.inputs) or 'none'}."
         )
     for text in request.inputs:
-        if seeds and not text.isdecimal():
+        if seeds and not (text.isdecimal() and int(text) <= MAX_SEED):
             raise KgenError(
-                "--interpolate takes two seeds for a gan, whole numbers from 0. "
+                f"--interpolate takes two seeds for a gan, from 0 to {MAX_SEED}. "
                 f"Received: {' '.join(request.inputs)}."
             )
         if not seeds and not Path(text).is_file():

@@ -65,32 +65,49 @@ def _disk(folder: Path) -> tuple[float, int]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    """Print a table as wide as the terminal, or on whole lines where there is none."""
-    from rich import box
+    """Print a row per run, or where the terminal is too narrow for that, a paragraph per run."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("run", overflow="fold")
-    for name in ("family", "data", "backend", "state", "steps"):
-        table.add_column(name, justify="right" if name == "steps" else "left")
-    table.add_column("last losses", overflow="fold")
-    table.add_column("age", justify="right", no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            row["run"],
-            row["family"],
-            str(row["data"]),
-            str(row["backend"] or ""),
-            row["status"],
-            _steps(row),
-            metric_text(_losses(row.get("metrics", {}))),
-            _age(row["age_seconds"]),
-            size(row["bytes"]),
-        )
-    console.print(table, markup=False)
+    console = Console(width=_width(), highlight=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("run", "family", "data", "backend", "state"):
+        table.add_column(name)
+    table.add_column("steps", justify="right")
+    table.add_column("last losses")
+    table.add_column("age", justify="right")
+    table.add_column("size", justify="right")
+    cells = [_cells(row) for row in rows]
+    for texts in cells:
+        table.add_row(*(Text(text) for text in texts))
+    unlimited = console.options.update(max_width=10_000)
+    if console.measure(table, options=unlimited).maximum <= console.width:
+        console.print(table)
+        return
+    for run, *details in cells:
+        console.print(run, markup=False, style="bold")
+        console.print("  " + ", ".join(text for text in details if text), markup=False)
+
+
+def _width() -> int | None:
+    """Return how long lines may be: as the terminal, or whole lines for files and other programs."""
+    return None if sys.stdout.isatty() else 10_000
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    """Write what the table shows of a run."""
+    return [
+        row["run"],
+        row["family"],
+        str(row["data"]),
+        str(row["backend"] or ""),
+        row["status"],
+        _steps(row),
+        metric_text(_losses(row.get("metrics", {}))),
+        _age(row["age_seconds"]),
+        size(row["bytes"]),
+    ]
 
 
 def _steps(row: dict[str, Any]) -> str:

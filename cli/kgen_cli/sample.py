@@ -13,7 +13,7 @@ from kgen_cli import session
 from kgen_cli.application import say_note, settings
 from kgen_cli.destination import Destination, choose
 from kgen_cli.options import config_options, dim, with_options
-from kgen_cli.request import DDIM_STEPS, NUMBER, Request, check, default_name
+from kgen_cli.request import DDIM_STEPS, MAX_SEED, NUMBER, Request, check, default_name
 
 LATENT, DIFFUSION, OUTPUT = "GAN, AE, VAE", "DDPM", "Output"
 """Headings of the help."""
@@ -76,7 +76,7 @@ Number = Annotated[
 Seed = Annotated[
     int,
     typer.Option(
-        min=0, max=2**31 - 1, metavar="INT", show_default=False,
+        min=0, max=MAX_SEED, metavar="INT", show_default=False,
         help="Seed of the noise." + dim(" [default: 0]"),
     ),
 ]  # fmt: skip

@@ -1,0 +1,114 @@
+"""`kgen train --resume`: the run goes on as it was, longer or elsewhere, and as nothing else."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def run(make_run):
+    return make_run(
+        "gan-a", summary={"status": "stopped", "step": 500, "epoch": 18}, model__latent_dim=9
+    )
+
+
+def trained(training):
+    [(_, run, resume)] = [call for call in training.calls if call[0] == "train"]
+    assert resume
+    return run
+
+
+@pytest.mark.parametrize("where", [[], ["--run", "runs/gan-a"]])
+def test_resume_goes_on_with_the_configuration_of_the_run(kgen, training, run, where):
+    result = kgen("train", "gan", "--resume", *where)
+    assert result.exit_code == 0, result.output
+    assert trained(training) == run
+
+
+def test_resume_takes_the_newest_run_of_the_family(kgen, training, run, make_run):
+    os.utime(run.path / "config.toml", (1, 1))
+    newest = make_run("gan-b")
+    make_run("vae-c", "vae")
+    kgen("train", "gan", "--resume")
+    assert trained(training).path == newest.path
+
+
+def test_resume_gets_longer_and_moves_and_notes_that(kgen, training, run):
+    result = kgen("train", "gan", "--resume", "--epochs", "99", "--backend", "jax",
+                  "--device", "cpu")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    training_config = trained(training).config.training
+    assert (training_config.epochs, training_config.backend) == (99, "jax")
+    assert trained(training).config.model.latent_dim == 9
+    assert "epochs = 99" in (run.path / "config.toml").read_text()
+
+
+def test_resume_may_change_the_unit_of_its_length(kgen, training, run):
+    kgen("train", "gan", "--resume", "--steps", "2000")
+    config = trained(training).config.training
+    assert (config.steps, config.epochs) == (2000, None)
+
+
+def test_command_that_began_a_run_continues_it(kgen, training):
+    Path("mine.toml").write_text("[training]\nbatch_size = 8\n")
+    command = ["train", "vae", "--preset", "notes", "--config", "mine.toml", "--latent-dim", "5",
+               "--run", "mine"]  # fmt: skip
+    kgen(*command)
+    result = kgen(*command, "--resume")
+    assert result.exit_code == 0, result.output
+    assert training.calls[1][1] == training.calls[3][1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--latent-dim", "8"],
+         "runs/gan-a cannot go on with another model.latent_dim: it has 9, asked for 8."),
+        (["--set", "model.latent_dim=8"], "runs/gan-a cannot go on with another model.latent_dim"),
+        (["--batch-size", "8"], "runs/gan-a cannot go on with another training.batch_size"),
+        (["--seed", "8"], "runs/gan-a cannot go on with another training.seed"),
+        (["--optimizer", "sgd"], "runs/gan-a cannot go on with another optimizer.name"),
+        (["--clip-norm", "1"], "runs/gan-a cannot go on with another optimizer.clip_norm"),
+        (["--config", "other.toml"], "runs/gan-a cannot go on with another model.network"),
+        (["--preset", "paper"], "runs/gan-a was begun with --preset quick, which cannot change."),
+        (["--epochs", "17"], "runs/gan-a already has 18 epochs; training can only get longer."),
+        (["--steps", "499"], "runs/gan-a already has 500 steps; training can only get longer."),
+        (["--run", "runs/none"], "A run is a folder with a config.toml"),
+        (["--run", "runs/vae-b"], "runs/vae-b is a run of vae. Continue it with: kgen train vae"),
+    ],
+)  # fmt: skip
+def test_what_would_make_another_run_is_refused(fails, training, run, make_run, arguments, says):
+    Path("other.toml").write_text('[model]\nnetwork = "mlp"\n')
+    make_run("vae-b", "vae")
+    before = (run.path / "config.toml").read_text()
+    assert fails("train", "gan", "--resume", *arguments, status=1).startswith(says)
+    assert training.calls == []
+    assert (run.path / "config.toml").read_text() == before
+
+
+def test_nothing_to_resume_says_how_to_begin(fails, training):
+    said = fails("train", "ddpm", "--resume", status=1)
+    assert said == "There is no ddpm run under runs/. Train one with: kgen train ddpm"
+
+
+def test_finished_run_is_not_trained_again(fails, training, make_run):
+    make_run("gan-a", summary={"status": "finished", "step": 1680, "epoch": 60})
+    said = fails("train", "gan", "--resume", status=1)
+    assert said.startswith("runs/gan-a is finished (1680 steps). Give more --epochs or --steps")
+
+
+def test_finished_run_gets_longer(kgen, training, make_run):
+    make_run("gan-a", summary={"status": "finished", "step": 1680, "epoch": 60})
+    assert kgen("train", "gan", "--resume", "--epochs", "61").exit_code == 0
+    assert trained(training).config.training.epochs == 61
+
+
+def test_run_that_is_being_trained_is_left_alone(fails, training, make_run):
+    make_run("gan-a", summary={"status": "running", "pid": os.getppid()})
+    assert "is being trained now, by process" in fails("train", "gan", "--resume", status=1)
+
+
+def test_run_whose_process_is_gone_goes_on(kgen, training, make_run):
+    make_run("gan-a", summary={"status": "running", "pid": 2**22 + 1})
+    assert kgen("train", "gan", "--resume").exit_code == 0
