@@ -1,0 +1,88 @@
+# make run    see kgen work: installs it into .venv, trains three models, draws pictures (5 minutes)
+# make test   run every test, on all three backends
+# make help   list the rest
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PICTURES := runs/pictures
+
+# The tests need PyTorch, not its CUDA libraries: several gigabytes that PyPI's Linux wheels pull in.
+# PyTorch's CPU builds carry "+cpu" in their version. Where pip's own index does not have them, they
+# come from PyTorch's index, which is named here and nowhere else.
+TORCH_CPU := torch==2.13.0+cpu
+TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help run test test-core test-jax test-tensorflow test-torch lint types wheel-check clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+run: $(VENV)/installed ## train a GAN, a VAE and a DDPM on the embedded pictures, and draw with them
+	@mkdir -p $(PICTURES)
+	$(BIN)/kgen train gan
+	$(BIN)/kgen sample gan --out $(PICTURES)/gan.png --force
+	$(BIN)/kgen train vae
+	$(BIN)/kgen sample vae --out $(PICTURES)/vae.png --force
+	$(BIN)/kgen train ddpm
+	$(BIN)/kgen sample ddpm --out $(PICTURES)/ddpm.png --force
+	$(BIN)/kgen sample ddpm --trajectory --out $(PICTURES)/ddpm-trajectory.png --force
+	@echo
+	@echo "The pictures:"
+	@ls -d $(CURDIR)/$(PICTURES)/*
+
+test: test-core test-jax test-tensorflow test-torch ## run all tests: once, then on each backend
+
+test-core: $(VENV)/installed-for-tests ## run the tests that do not depend on the backend
+	$(BIN)/python -m pytest -m "not backend"
+
+test-jax test-tensorflow test-torch: test-%: $(VENV)/installed-for-tests
+	KERAS_BACKEND=$* $(BIN)/python -m pytest -m backend
+
+lint: $(VENV)/installed-for-tests ## check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-for-tests ## check types
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+wheel-check: $(VENV)/installed-for-tests ## build the wheel, look inside, install and start it
+	rm -rf dist build
+	$(BIN)/python -m build
+	KGEN_WHEEL=$$(echo dist/*.whl) $(BIN)/python -m pytest tests/core/test_packaging.py
+	$(PYTHON) -m venv build/venv
+	build/venv/bin/pip install dist/*.whl
+	build/venv/bin/pip check
+	cd build && venv/bin/kgen --help
+	cd build && venv/bin/kgen train gan --dry-run
+	rm -rf build
+
+clean: ## remove everything that make made, except runs/
+	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps below are made last, so that an installation that failed half-way is begun again.
+
+$(VENV)/created:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("kgen needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --upgrade pip
+	@touch $@
+
+$(VENV)/installed: $(VENV)/created pyproject.toml
+	$(BIN)/pip install --editable .
+	@touch $@
+
+$(VENV)/installed-for-tests: $(VENV)/created pyproject.toml
+ifeq ($(shell uname -s),Linux)
+	$(BIN)/pip install "$(TORCH_CPU)" || $(BIN)/pip install --extra-index-url $(TORCH_CPU_INDEX) "$(TORCH_CPU)"
+endif
+	$(BIN)/pip install --editable ".[jax,torch,tensorboard,dev]"
+	$(BIN)/pip check
+	@! $(BIN)/pip list --format=freeze | grep -E '^(nvidia-|triton)' \
+		|| { echo "The CUDA packages above are not for tests: see TORCH_CPU in the Makefile."; exit 1; }
+	@touch $@ $(VENV)/installed
