@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Any
 
-from kgen_cli.session import hush
+from kgen_cli.session import hushed
 
 MARK = "kgen-probe:"
 
@@ -18,11 +18,11 @@ def probe(name: str) -> dict[str, Any]:
     """Import a backend through Keras, list its devices, and multiply two small matrices."""
     from kgen import backend
 
-    hush()
-    backend.select(name)
-    import keras
+    with hushed():
+        backend.select(name)
+        import keras
 
-    from kgen.device import devices
+        from kgen.device import devices
 
     found = [{"kind": device.kind, "name": device.name} for device in devices()]
     ones = keras.ops.ones((8, 8))

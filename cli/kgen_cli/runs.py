@@ -91,7 +91,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def _width() -> int | None:
-    """Return how long lines may be: as the terminal, or whole lines for files and other programs."""
+    """Return how long lines may be: as the terminal; whole lines for anything else."""
     return None if sys.stdout.isatty() else 10_000
 
 

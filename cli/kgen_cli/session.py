@@ -4,6 +4,8 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "GLOG_minloglevel": "3"}
@@ -23,8 +25,14 @@ def start(
     Raises:
         KgenError: the backend is not installed, or the device is not there.
     """
-    if not debug:
-        hush()
+    with nullcontext() if debug else hushed():
+        _start(backend_name, device, precision, deterministic, seed)
+
+
+def _start(
+    backend_name: str | None, device: str, precision: str, deterministic: bool, seed: int
+) -> None:
+    """Do what :func:`start` says, heard or unheard."""
     # importlib.metadata, on which this stands, is a tenth of the start of `kgen --help`.
     from kgen import backend
 
@@ -34,14 +42,28 @@ def start(
     setup(device=device, precision=precision, deterministic=deterministic, seed=seed)
 
 
-def hush() -> None:
-    """Keep the backends' start-up notes and other packages' warnings off the terminal."""
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep start-up notes, logs and other packages' warnings off the terminal; errors still raise.
+
+    Logs and warnings stay off afterwards; the process's stderr only while a backend is imported,
+    since TensorFlow writes notes there from C++ before it has read any setting.
+    """
     for key, value in _QUIET.items():
         os.environ.setdefault(key, value)
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     warnings.filterwarnings("always", module=r"kgen(_exports)?\b")
     warnings.showwarning = _show_warning
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _show_warning(message: Warning | str, *_details: Any, **_more: Any) -> None:
