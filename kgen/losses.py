@@ -1,0 +1,74 @@
+"""What generators, discriminators and encoders minimise: functions of tensors, in float32.
+
+The GAN losses take logits and use ``softplus``: ``log(sigmoid(l)) = -softplus(-l)`` and
+``log(1 - sigmoid(l)) = -softplus(l)``, which neither overflow nor take the logarithm of 0. In all
+of them D(x) = sigmoid(logits), logits are float of any shape, (B,) or (B, 1), and the result is a
+scalar in nats.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+
+def _mean_softplus(logits: Any) -> Any:
+    return ops.mean(ops.softplus(ops.cast(logits, "float32")))
+
+
+def minimax_discriminator(real_logits: Any, fake_logits: Any) -> Any:
+    """Train D to tell real from fake: ``-(E log D(x) + E log(1 - D(G(z))))``.
+
+    Minus the value of the game, so D minimises it. At D's optimum for a given G it is
+    ``log 4 - 2 JS(p, q)``: log 4 = 1.386 when fakes are indistinguishable, 0 when disjoint.
+
+    Source: Goodfellow et al. (2014), eq. 1; eq. 2 and theorem 1 for the optimum.
+    """
+    return _mean_softplus(-real_logits) + _mean_softplus(fake_logits)
+
+
+def minimax_generator(fake_logits: Any) -> Any:
+    """Train G to play the original game: ``E log(1 - D(G(z)))``, minimised.
+
+    Its gradient vanishes while D rejects every fake, which is how training starts: hence
+    "saturating", and hence :func:`non_saturating_generator`.
+
+    Source: Goodfellow et al. (2014), eq. 1 and Algorithm 1.
+    """
+    return -_mean_softplus(fake_logits)
+
+
+def non_saturating_generator(fake_logits: Any) -> Any:
+    """Train G by a strong gradient from the start: ``-E log D(G(z))``, minimised.
+
+    The same fixed point as the game's, reached with a gradient that is largest where D is sure.
+
+    Source: Goodfellow et al. (2014), section 3.
+    """
+    return _mean_softplus(-fake_logits)
+
+
+GENERATOR_LOSSES: dict[str, Callable[[Any], Any]] = {
+    "minimax": minimax_generator,
+    "non_saturating": non_saturating_generator,
+}
+
+
+def kl_standard_normal(mean: Any, logvar: Any) -> Any:
+    """Keep an encoder near the prior: KL(N(mean, exp(logvar)) || N(0, I)), never negative.
+
+    ``0.5 * sum(exp(logvar) + mean * mean - 1 - logvar)``. The paper prints minus this, the term as
+    it enters the bound that is maximised; a loss adds it as it is here.
+
+    Source: Kingma & Welling (2014), appendix B and eq. 10.
+
+    Args:
+        mean: float (B, L).
+        logvar: float (B, L), natural logarithm of the variance.
+
+    Returns:
+        float32 (B,), nats, summed over latents: a mean over them would not bound the likelihood.
+    """
+    mean, logvar = ops.cast(mean, "float32"), ops.cast(logvar, "float32")
+    # expm1: near logvar = 0, exp(logvar) - 1 would lose the digits that are left of the KL.
+    return 0.5 * ops.sum(ops.expm1(logvar) - logvar + mean * mean, axis=-1)

@@ -1,0 +1,122 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from kgen import losses
+from tests.golden.values import GOLDEN
+
+pytestmark = pytest.mark.backend
+
+CASES = GOLDEN["gan"]["cases"]
+EQUILIBRIUM = GOLDEN["gan"]["equilibrium p=q"]
+# Equally likely points of N(0, 1): their mean is an expectation, to about 1 / their number.
+QUANTILES = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
+
+
+def optimal_logits(theta: float) -> tuple[np.ndarray, np.ndarray]:
+    """Write D*'s logits on data N(0, 1) and on fakes N(theta, 1): log p(x) - log q(x)."""
+    real, fake = QUANTILES, QUANTILES + theta
+    return tuple((theta * theta / 2 - theta * x).astype("float32") for x in (real, fake))
+
+
+def value(loss) -> float:
+    assert tuple(loss.shape) == ()
+    assert keras.backend.standardize_dtype(loss.dtype) == "float32"
+    return float(ops.convert_to_numpy(loss))
+
+
+# The tolerance below: quantiles cut the tails (1e-5), float32 means of 200,000 numbers (1e-5).
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"theta={case['theta']}")
+def test_at_the_optimum_the_discriminator_loses_log_4_minus_2_js(case):
+    loss = value(losses.minimax_discriminator(*optimal_logits(case["theta"])))
+    assert_allclose(loss, case["d_loss_sum_bce"], rtol=2e-4, atol=1e-5)
+    assert_allclose(loss, 2 * case["d_loss_mean_bce"], rtol=2e-4, atol=1e-5)
+    assert_allclose(loss, np.log(4) - 2 * case["JS"], rtol=2e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"theta={case['theta']}")
+def test_against_the_optimum_the_generators_losses_are_golden(case):
+    _, fake_logits = optimal_logits(case["theta"])
+    saturating = value(losses.GENERATOR_LOSSES["minimax"](fake_logits))
+    non_saturating = value(losses.GENERATOR_LOSSES["non_saturating"](fake_logits))
+    assert_allclose(saturating, case["g_loss_saturating"], rtol=2e-4, atol=1e-5)
+    assert_allclose(non_saturating, case["g_loss_nonsaturating"], rtol=2e-4, atol=1e-5)
+
+
+def test_no_other_discriminator_beats_the_optimum():
+    real, fake = optimal_logits(1.0)
+    best = value(losses.minimax_discriminator(real, fake))
+    for scale, shift in ((0.9, 0.0), (1.1, 0.0), (1.0, 0.1), (1.0, -0.1)):
+        other = losses.minimax_discriminator(scale * real + shift, scale * fake + shift)
+        assert value(other) > best
+
+
+def test_a_discriminator_that_cannot_tell_has_the_equilibrium_losses():
+    zeros = np.zeros((8, 1), "float32")
+    discriminator = value(losses.minimax_discriminator(zeros, zeros))
+    assert_allclose(discriminator, EQUILIBRIUM["d_loss_sum_bce"], rtol=1e-6)  # float32
+    saturating = value(losses.minimax_generator(zeros))
+    assert_allclose(saturating, EQUILIBRIUM["g_loss_saturating"], rtol=1e-6)
+    non_saturating = value(losses.non_saturating_generator(zeros))
+    assert_allclose(non_saturating, EQUILIBRIUM["g_loss_nonsaturating"], rtol=1e-6)
+
+
+def test_only_the_saturating_loss_goes_flat_where_fakes_are_rejected():
+    def slope(loss) -> float:
+        low, high = np.float32([-10.5]), np.float32([-9.5])
+        return value(loss(high)) - value(loss(low))
+
+    # derivatives by the logit: -sigmoid(-10) = -4.5e-5 and -sigmoid(10) = -1
+    assert abs(slope(losses.minimax_generator)) < 1e-4
+    assert_allclose(slope(losses.non_saturating_generator), -1, rtol=1e-3)
+
+
+@pytest.mark.parametrize("logit", [-1e4, 1e4])
+def test_certainty_overflows_nothing_even_in_half_precision(logit):
+    logits = ops.convert_to_tensor(np.full((4, 1), logit), dtype="float16")
+    assert np.isfinite(value(losses.minimax_discriminator(logits, logits)))
+    for loss in losses.GENERATOR_LOSSES.values():
+        assert np.isfinite(value(loss(logits)))
+
+
+def test_the_kl_is_golden_summed_over_latents_and_per_latent():
+    golden = GOLDEN["vae"]["formulas"]["kl_diag_gaussian_to_std"]
+    mean, logvar = np.float32(golden["mean"]), np.float32(golden["logvar"])
+    total = ops.convert_to_numpy(losses.kl_standard_normal(mean[None], logvar[None]))
+    assert_allclose(total, [golden["sum"]], rtol=1e-6)  # float32
+    each = ops.convert_to_numpy(losses.kl_standard_normal(mean[:, None], logvar[:, None]))
+    assert_allclose(each, golden["per_dim"], rtol=2e-6)
+
+
+def test_the_kl_is_zero_at_the_prior_and_positive_elsewhere():
+    rng = np.random.default_rng(0)
+    mean, logvar = rng.normal(size=(2, 1000, 1)).astype("float32")
+    assert np.all(ops.convert_to_numpy(losses.kl_standard_normal(mean, logvar)) > 0)
+    zeros = np.zeros((1, 20), "float32")
+    assert ops.convert_to_numpy(losses.kl_standard_normal(zeros, zeros)).item() == 0.0
+
+
+def test_the_kl_keeps_its_digits_near_the_prior():
+    logvar = np.float32([[1e-2], [-1e-2]])
+    kl = ops.convert_to_numpy(losses.kl_standard_normal(np.zeros_like(logvar), logvar))
+    exact = 0.5 * (np.expm1(logvar.astype("float64")) - logvar)[:, 0]
+    # expm1 errs by 1e-2 * 2**-24 = 6e-10 out of 2.5e-5; exp(...) - 1 would err by 2.4e-3 of it
+    assert_allclose(kl, exact, rtol=1e-4)
+
+
+def test_half_precision_encoders_lose_nothing_in_the_kl():
+    mean, logvar = (
+        ops.cast(np.float32([[0.3] * 400]), "bfloat16"),
+        ops.cast(np.float32([[-2.0] * 400]), "bfloat16"),
+    )
+    kl = losses.kl_standard_normal(mean, logvar)
+    assert keras.backend.standardize_dtype(kl.dtype) == "float32"
+    m = float(ops.convert_to_numpy(ops.cast(mean, "float32"))[0, 0])
+    assert_allclose(
+        ops.convert_to_numpy(kl), [200 * (np.exp(-2) + m * m - 1 + 2)], rtol=1e-5
+    )  # float32 sum of 400
