@@ -6,6 +6,10 @@ import keras
 from keras import ops
 
 
+def _float32(x: Any) -> Any:
+    return ops.cast(x, "float32")
+
+
 @keras.saving.register_keras_serializable(package="kgen")
 class Sampling(keras.layers.Layer):
     """Draws a latent vector z from N(mean, exp(logvar)) so that gradients reach mean and logvar.
@@ -50,11 +54,10 @@ class Sampling(keras.layers.Layer):
                 "Sampling takes mean and logvar, or a dict of both. Received: logvar=None. "
                 'Call it as sampling(mean, logvar) or sampling({"mean": mean, "logvar": logvar}).'
             )
-        mean, logvar = ops.cast(mean, "float32"), ops.cast(logvar, "float32")
         if eps is None:
             shape = ops.shape(mean)
             eps = keras.random.normal(shape, dtype="float32", seed=self.seed_generator)
-        return mean + ops.exp(0.5 * logvar) * ops.cast(eps, "float32")
+        return _float32(mean) + _float32(eps) * ops.exp(0.5 * _float32(logvar))
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""

@@ -49,7 +49,9 @@ class TimeEmbedding(keras.layers.Layer):
         if len(t.shape) != 1:
             raise ValueError(f"t has shape (batch,). Received: t.shape={tuple(t.shape)}.")
         frequencies = ops.convert_to_tensor(self._frequencies, dtype="float32")
-        angles = ops.expand_dims(ops.cast(t, "float32"), 1) * ops.expand_dims(frequencies, 0)
+        angles = ops.multiply(
+            ops.expand_dims(ops.cast(t, "float32"), 1), ops.expand_dims(frequencies, 0)
+        )
         return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=1)
 
     def get_config(self) -> dict[str, Any]:
