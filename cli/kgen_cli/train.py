@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from kgen import families, presets, run_config
-from kgen.errors import KgenError
 from kgen.run import Run
 from kgen.run_config import RunConfig
 from kgen_cli import resume as resuming
@@ -163,7 +162,7 @@ def _train(config: RunConfig, target: Run | None, folder: Path | None, here: Set
     try:
         with reporter() as report:
             result = train(run, resume=target is not None, reporter=report)
-    except KgenError:
+    except BaseException:
         if target is None:
             _discard_unused(run)
         raise
