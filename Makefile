@@ -39,8 +39,14 @@ test: test-core test-jax test-tensorflow test-torch ## run all tests: once, then
 test-core: $(VENV)/installed-for-tests ## run the tests that do not depend on the backend
 	$(BIN)/python -m pytest -m "not backend"
 
-test-jax test-tensorflow test-torch: test-%: $(VENV)/installed-for-tests
-	KERAS_BACKEND=$* $(BIN)/python -m pytest -m backend
+test-jax: $(VENV)/installed-for-tests ## run those that do, on JAX
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m backend
+
+test-tensorflow: $(VENV)/installed-for-tests ## ... on TensorFlow
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m backend
+
+test-torch: $(VENV)/installed-for-tests ## ... on PyTorch
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -m backend
 
 lint: $(VENV)/installed-for-tests ## check style and format
 	$(BIN)/ruff check .
@@ -79,7 +85,8 @@ $(VENV)/installed: $(VENV)/created pyproject.toml
 
 $(VENV)/installed-for-tests: $(VENV)/created pyproject.toml
 ifeq ($(shell uname -s),Linux)
-	$(BIN)/pip install "$(TORCH_CPU)" || $(BIN)/pip install --extra-index-url $(TORCH_CPU_INDEX) "$(TORCH_CPU)"
+	$(BIN)/pip install "$(TORCH_CPU)" \
+		|| $(BIN)/pip install --extra-index-url $(TORCH_CPU_INDEX) "$(TORCH_CPU)"
 endif
 	$(BIN)/pip install --editable ".[jax,torch,tensorboard,dev]"
 	$(BIN)/pip check

@@ -1,0 +1,1 @@
+"""Ship trained models to devices, with proof that they draw the same pictures."""
