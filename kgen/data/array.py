@@ -13,6 +13,7 @@ from kgen.errors import KgenError
 
 OnProgress = Callable[[int, int], None]
 _LAYOUT = "(N, H, W), (N, H, W, 1) or (N, H, W, 3), channels last"
+_NAMES = ("images", "labels", "class_names")
 
 
 def load_array(
@@ -97,16 +98,19 @@ def convert_images(
 def _read(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of a file by name; the one of a `.npy` is called images."""
     try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"images": loaded}
-        with loaded:
-            known = ("images", "labels", "class_names")
-            # The others are only named, for the error that says that `images` is missing.
-            return {key: loaded[key] if key in known else np.empty(0) for key in loaded.files}
+        with path.open("rb") as file:
+            start = file.read(6)
+            file.seek(0)
+            if start == b"\x93NUMPY":
+                return {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
+            if not start.startswith(b"PK"):  # NumPy takes all else for a pickle
+                raise ValueError("its content is of another kind, and pickles are never read")
+            # The open file, not its path: NumPy leaves a path's file open that is no archive.
+            with np.load(file, allow_pickle=False) as members:
+                return {key: _member(members, key) for key in members.files}
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError,
             zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
-        if "pickle" in str(error):
+        if "allow_pickle" in str(error) or "Python objects" in str(error):
             raise KgenError(
                 f"{str(path)!r} holds pickled objects, which can run code when they are read; "
                 "kgen never reads them. Save plain arrays: numpy.savez(file, images=..., "
@@ -114,6 +118,14 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             ) from error
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise KgenError(f"Cannot read {str(path)!r} as NumPy's .npz or .npy: {reason}.") from error
+
+
+def _member(members: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
+    """Read one array, or stand in for one that is only named in an error."""
+    value = members[key] if key in _NAMES else np.empty(0)
+    if not isinstance(value, np.ndarray):  # a file that is not NumPy's comes as bytes
+        raise ValueError(f"{key} is not an array")
+    return value
 
 
 def _check_images(images: np.ndarray, path: Path) -> np.ndarray:

@@ -94,12 +94,7 @@ def load_folder(
         KgenError: the folder cannot be listed, has no pictures, or none that can be read.
     """
     listing = list_pictures(root)
-    if not listing.pictures and not listing.skipped:
-        others = ", ".join(f"{n} {suffix}" for suffix, n in listing.others.most_common(5))
-        raise KgenError(
-            f"There is no PNG, JPEG, WebP or BMP picture in {str(root)!r} or its sub-folders. "
-            f"Received: {f'files {others}' if others else 'an empty folder'}."
-        )
+    _refuse_nothing(root, listing)
     out = None
     with warnings.catch_warnings():
         # Of damaged EXIF tags, which do no harm, and of sizes that read_header refuses.
@@ -192,11 +187,18 @@ def _decode(files: list[Path], shape: Shape, out: np.ndarray | None) -> Iterator
 
 def _refuse_nothing(root: Path, listing: Listing) -> None:
     """Raise KgenError if no readable picture is left."""
-    if not listing.pictures:
+    if listing.pictures:
+        return
+    if listing.skipped:
         raise KgenError(
             f"None of the {len(listing.skipped)} pictures in {str(root)!r} can be read. "
             f"Received: {'; '.join(listing.skipped[:3])}."
         )
+    others = ", ".join(f"{n} {suffix}" for suffix, n in listing.others.most_common(5))
+    raise KgenError(
+        f"There is no PNG, JPEG, WebP or BMP picture in {str(root)!r} or its sub-folders. "
+        f"Received: {f'files {others}' if others else 'an empty folder'}."
+    )
 
 
 def _spare_memory() -> int:

@@ -55,7 +55,7 @@ def load_idx(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray | None] |
 def _find(folder: Path, split: str) -> tuple[Path, Path | None] | None:
     """Find the file of pictures and that of labels (or None) by their names, or None."""
     try:
-        names = {entry.name for entry in os.scandir(folder)}
+        names = os.listdir(folder)
     except OSError as error:
         raise KgenError(f"Cannot list the folder {str(folder)!r}: {error.strerror}.") from error
     every, mine = [], {}  # mine: name without .gz -> name, the unpacked file if there are both
@@ -98,8 +98,8 @@ def read_idx(path: Path) -> np.ndarray:
         with opener(path, "rb") as file:
             return _parse(cast(IO[bytes], file), path)
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise KgenError(f"Cannot read {str(path)!r}: {reason}. Get the file again.") from error
+        reason = getattr(error, "strerror", None) or f"{error}; get the file again"
+        raise KgenError(f"Cannot read {str(path)!r}: {reason}.") from error
 
 
 def _parse(file: IO[bytes], path: Path) -> np.ndarray:

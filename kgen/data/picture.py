@@ -9,11 +9,24 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 # Pillow is held to these: its other decoders are rarely wanted and seldom hardened.
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+# EXIF's orientation tag, and how to undo each value (EXIF 2.3, section 4.6.4 A).
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class UnreadablePictureError(Exception):
@@ -58,33 +71,50 @@ def decode(path: Path, image_size: int, channels: int) -> np.ndarray:
     """
     try:
         with Image.open(path, formats=_FORMATS) as image:
-            # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which is much faster; twice the
-            # size wanted leaves the resampling enough to work with. Other formats ignore this.
-            image.draft(None, (2 * image_size, 2 * image_size))
+            # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size: a photo of 12 megapixels in 20 ms
+            # in place of 170. Four times the size wanted keeps the result within a few grey
+            # levels (twice does not). Other formats ignore this.
+            draft = image.draft(None, (4 * image_size, 4 * image_size))
             image.load()
-            upright = ImageOps.exif_transpose(image)
-        return convert(upright, image_size, channels)
+            # The last row and column of a reduced picture may be partly beyond the original's edge.
+            extent = draft[1][2:] if draft else image.size
+            turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+            square = _square(image, image_size, channels, extent)
     except Exception as error:
         _refuse(error)
+    # The middle square is the same however the camera was held: turning it last is cheapest.
+    return _pixels(square if turn is None else square.transpose(turn), channels)
 
 
 def convert(image: Image.Image, image_size: int, channels: int) -> np.ndarray:
     """Bring a picture to a square of the size and the channels wanted.
 
-    The centre is cut out as the largest square, then resized with Lanczos's filter. Transparent
-    parts become white. RGB becomes grey by ITU-R 601-2 luma, L = 0.299 R + 0.587 G + 0.114 B.
+    The largest square in the middle is resized with Lanczos's filter. Transparent parts become
+    white. RGB becomes grey by ITU-R 601-2 luma, L = 0.299 R + 0.587 G + 0.114 B.
 
     Returns:
         uint8 (image_size, image_size, channels) in [0, 255].
     """
+    return _pixels(_square(image, image_size, channels, image.size), channels)
+
+
+def _square(
+    image: Image.Image, image_size: int, channels: int, extent: tuple[float, float]
+) -> Image.Image:
+    """Convert the part of a picture from its upper left corner to `extent` (width, height)."""
     image = _opaque(image).convert("L" if channels == 1 else "RGB")
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    if image.size != (side, side):
-        image = image.crop((left, top, left + side, top + side))
-    if side != image_size:
-        image = image.resize((image_size, image_size), Image.Resampling.LANCZOS)
-    return np.asarray(image, dtype=np.uint8).reshape(image_size, image_size, channels)
+    side = min(extent)
+    left, top = (extent[0] - side) / 2, (extent[1] - side) / 2
+    if side == image_size:
+        left, top = int(left), int(top)
+        return image.crop((left, top, left + image_size, top + image_size))
+    box = (left, top, left + side, top + side)  # in fractions: pixels of a reduced JPEG are large
+    return image.resize((image_size, image_size), Image.Resampling.LANCZOS, box=box)
+
+
+def _pixels(image: Image.Image, channels: int) -> np.ndarray:
+    """Return the pixels of a grey or RGB picture with an axis for the channels."""
+    return np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, channels)
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -59,8 +59,8 @@ def load(
             class_names=SOURCES[source].class_names,
             licence=SOURCES[source].licence,
         )
-    path = Path(source).expanduser()
-    if not os.path.exists(path):
+    path = Path(os.path.expanduser(source))
+    if not source or not os.path.exists(path):  # Path.exists raises where a name is too long
         unknown = unknown_name("data", source, list(SOURCES))
         raise KgenError(f"{unknown} There is no folder or file of that path either.")
     if path.is_dir():
