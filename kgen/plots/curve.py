@@ -29,7 +29,7 @@ class Panel:
     columns: tuple[str, ...]
     names: tuple[str, ...] = ()
     unit: str = ""
-    limits: tuple[float, float] | None = None
+    limits: tuple[float, float | None] | None = None
     reference: tuple[float, str] | None = None
 
 
@@ -58,7 +58,13 @@ PANELS = (
     ),
     Panel(title="KL(q(z | x) ‖ N(0, I))", columns=("kl",), unit="nats per picture"),
     Panel(title="Error of a pixel", columns=("mse",), unit="mean square"),
-    Panel(title="Active latents", columns=("active_units",), unit="number"),
+    Panel(
+        title="Active latents",
+        columns=("active_units",),
+        names=("held out",),
+        unit="number",
+        limits=(0.0, None),
+    ),
 )
 
 NOT_DRAWN = {"epoch", "step", "seconds", "images_per_second", "bits_per_dim"}
@@ -126,12 +132,11 @@ def _draw_panel(axes: Axes, panel: Panel, rows: Sequence[dict[str, float]]) -> N
     axes.margins(y=0.1)
     if panel.limits:
         axes.set_ylim(*panel.limits)
-    axes.set_title(panel.title, pad=20 if len(handles) > 1 else None)
+    axes.set_title(panel.title, pad=20)
     axes.set_ylabel(panel.unit)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=panel.unit == "number"))
-    if len(handles) > 1:
-        _legend(axes, handles)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=panel.unit == "number"))
+    _legend(axes, handles)
 
 
 def _legend(axes: Axes, handles: dict[str, Line2D]) -> None:

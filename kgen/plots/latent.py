@@ -43,17 +43,20 @@ def latent_spaces(spaces: Sequence[LatentSpace]) -> Figure:
     Circles mark one and two standard deviations of the prior: where the points of the pictures
     fill them, a latent drawn from the prior is one that the decoder knows.
     """
-    shown = any(space.decoded is not None for space in spaces)
+    decoded = [None if s.decoded is None else pictures.grid(s.decoded, columns=8) for s in spaces]
     side = min(4.5, 11.0 / len(spaces))
-    figure = Figure(figsize=(side * len(spaces), side * (1.56 if shown else 1.08) + 0.3))
+    below = max((picture.height / picture.width for picture in decoded if picture), default=0.0)
+    # Inches: square axes, their title and ticks, the pictures' title, the legend.
+    figure = Figure(figsize=(side * len(spaces), side * (0.95 + below) + 1.1))
     figure.set_layout_engine("constrained", hspace=0)
-    grid = figure.add_gridspec(2 if shown else 1, len(spaces), height_ratios=[2, 1][: 1 + shown])
-    for column, space in enumerate(spaces):
+    heights = [1, below] if below else [1]
+    grid = figure.add_gridspec(len(heights), len(spaces), height_ratios=heights)
+    for column, (space, picture) in enumerate(zip(spaces, decoded, strict=True)):
         _draw_space(figure.add_subplot(grid[0, column]), space)
-        if space.decoded is not None:
+        if picture is not None:
             axes = figure.add_subplot(grid[1, column])
-            show_picture(axes, pictures.grid(space.decoded, columns=8))
-            axes.set_title("x: drawn from N(0, I), and decoded", fontweight="normal")
+            show_picture(axes, picture)
+            axes.set_title("drawn from N(0, I) at x, and decoded", fontweight="normal")
     named = next((s for s in spaces if s.class_names and s.labels is not None), None)
     if named is not None and named.class_names:
         _name_classes(figure, named.class_names, ncols=3 if len(spaces) == 1 else 5)
