@@ -92,7 +92,8 @@ def read(path: Path) -> Checkpoint:
         KgenError: it is truncated, damaged, or not a checkpoint of kgen.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # An open file, since np.load leaves one behind that it opened and could not read.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             header = json.loads(bytes(file["header"]))
             names = sorted(name for name in file.files if name != "header")
             arrays = [file[name] for name in names]

@@ -17,6 +17,9 @@ from kgen.networks import build_denoiser, call
 from kgen.schedule import timesteps
 from kgen.step import Objective
 
+DEFAULT_STEPS = 50
+"""Network calls of a sampler when none are named."""
+
 
 @keras.saving.register_keras_serializable(package="kgen")
 class DDPM(GenerativeModel):
@@ -97,7 +100,7 @@ class DDPM(GenerativeModel):
     def plan(
         self,
         sampler: str = "ddim",
-        num_steps: int = 50,
+        num_steps: int | None = None,
         eta: float = 0.0,
         variance: str = "fixed_small",
         spacing: str = "trailing",
@@ -106,7 +109,8 @@ class DDPM(GenerativeModel):
 
         Args:
             sampler: ``ddpm`` (Ho et al. 2020, Algorithm 2) or ``ddim`` (Song et al. 2021, eq. 12).
-            num_steps: network calls, at most `num_timesteps`.
+            num_steps: network calls, at most `num_timesteps`; None is 50, or fewer in a shorter
+                chain.
             eta: DDIM's noise; 0 is deterministic, 1 is DDPM with the small variance.
             variance: DDPM's, ``fixed_small`` (beta_tilde) or ``fixed_large`` (beta).
             spacing: which timesteps are visited, see :func:`kgen.schedule.timesteps`.
@@ -114,7 +118,8 @@ class DDPM(GenerativeModel):
         Raises:
             KgenError: a name or number is out of range.
         """
-        ts = timesteps(self.settings.num_timesteps, num_steps, spacing)
+        length = self.settings.num_timesteps
+        ts = timesteps(length, num_steps or min(DEFAULT_STEPS, length), spacing)
         if sampler == "ddpm":
             return samplers.ddpm_plan(self.schedule.tables, ts, variance)
         return samplers.ddim_plan(self.schedule.tables, ts, eta)
