@@ -12,8 +12,8 @@ class GroupNorm(keras.layers.Layer):
 
     ``y = (x - mu_g) / sqrt(var_g + epsilon) * gamma + beta``, with mean and variance over the
     picture and the channels of one group (Wu & He 2018, eq. 1 and 7), optionally followed by
-    ``y * (1 + scale) + shift`` with one factor per picture and channel, the adaptive form that
-    conditions a network on its timestep (Dhariwal & Nichol 2021, section 3 "AdaGN").
+    ``y * (1 + scale) + shift`` with one scale and shift per picture and channel, the adaptive
+    form that conditions a network on its timestep (Dhariwal & Nichol 2021, section 3 "AdaGN").
 
     All of it is computed as one affine map per channel, ``a * x + c``: the picture is read for
     its moments, read once more for the map, and never reshaped. So no tensor has rank above 4
@@ -29,8 +29,7 @@ class GroupNorm(keras.layers.Layer):
 
     Call arguments:
         x: float (batch, height, width, channels).
-        scale: None, or float (batch, channels), 0 for no change.
-        shift: None, or float (batch, channels), 0 for no change.
+        modulation: None, or float (batch, 2 * channels): scale, then shift; 0 for no change.
 
     Raises:
         ValueError: the channels do not divide into the groups.
@@ -58,7 +57,7 @@ class GroupNorm(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, x: Any, scale: Any = None, shift: Any = None) -> Any:
+    def call(self, x: Any, modulation: Any = None) -> Any:
         """Normalise `x`; returns the same shape in the layer's compute dtype."""
         channels = x.shape[-1]
         grouped = (-1, self.groups, channels // self.groups)
@@ -69,12 +68,11 @@ class GroupNorm(keras.layers.Layer):
         # gamma / sqrt(...), not gamma * rsqrt(...): some phones have no reciprocal.
         a = ops.reshape(self.gamma, grouped) / ops.sqrt(variance + self.epsilon)
         c = ops.reshape(self.beta, grouped) - mean * a
+        a, c = ops.reshape(a, (-1, channels)), ops.reshape(c, (-1, channels))
+        if modulation is not None:
+            scale, shift = ops.split(ops.cast(modulation, "float32"), 2, axis=-1)
+            a, c = a * (1.0 + scale), c * (1.0 + scale) + shift
         a, c = ops.reshape(a, (-1, 1, 1, channels)), ops.reshape(c, (-1, 1, 1, channels))
-        if scale is not None:
-            factor = 1.0 + ops.reshape(ops.cast(scale, "float32"), (-1, 1, 1, channels))
-            a, c = a * factor, c * factor
-        if shift is not None:
-            c = c + ops.reshape(ops.cast(shift, "float32"), (-1, 1, 1, channels))
         return ops.cast(a * x + c, self.compute_dtype)
 
     @staticmethod

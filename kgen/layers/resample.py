@@ -17,8 +17,8 @@ class _Blocks(keras.layers.Layer):
 
     def __init__(self, block: int = 2, **kwargs: Any):
         super().__init__(**kwargs)
-        if block < 1:
-            raise ValueError(f"A block takes at least one pixel. Received: block={block}.")
+        if block < 2:
+            raise ValueError(f"A block has two pixels a side or more. Received: block={block}.")
         self.block = block
 
     def get_config(self) -> dict[str, Any]:
@@ -33,7 +33,7 @@ class SpaceToDepth(_Blocks):
     ``y[b, i, j, (m * block + n) * channels + k] = x[b, i * block + m, j * block + n, k]``
 
     Args:
-        block: pixels on a side of the block that becomes one pixel.
+        block: pixels on a side of the block that becomes one pixel, at least 2.
 
     Call arguments:
         x: (batch, height, width, channels); `block` divides height and width.
@@ -70,7 +70,7 @@ class DepthToSpace(_Blocks):
     ``y[b, i * block + m, j * block + n, k] = x[b, i, j, (m * block + n) * channels + k]``
 
     Args:
-        block: pixels on a side of the block that one pixel becomes.
+        block: pixels on a side of the block that one pixel becomes, at least 2.
 
     Call arguments:
         x: (batch, height, width, channels * block^2).

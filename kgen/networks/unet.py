@@ -101,10 +101,11 @@ def _residual(x: Any, condition: Any, channels: int, name: str) -> Any:
     """Add to `x` what two convolutions make of it, given the timestep."""
     h = _norm_act(x, f"{name}_norm0")
     h = _conv3(h, channels, f"{name}_conv0")
-    # Zero: every block starts by normalising only, whatever the timestep.
-    scale = layers.Dense(channels, kernel_initializer="zeros", name=f"{name}_scale")(condition)
-    shift = layers.Dense(channels, kernel_initializer="zeros", name=f"{name}_shift")(condition)
-    h = _norm_act(h, f"{name}_norm1", scale, shift)
+    # Zero: at first a block normalises only, whatever the timestep.
+    modulation = layers.Dense(2 * channels, kernel_initializer="zeros", name=f"{name}_modulation")(
+        condition
+    )
+    h = _norm_act(h, f"{name}_norm1", modulation)
     h = _conv3(h, channels, f"{name}_conv1")
     if x.shape[-1] != channels:
         x = layers.Dense(channels, name=f"{name}_project")(x)
@@ -125,12 +126,11 @@ def _head(x: Any, image_shape: tuple[int, int, int], patch_size: int) -> Any:
         image_shape[-1] * patch_size**2, 3, padding="same", kernel_initializer="zeros",
         dtype="float32", name="head_conv",
     )(x)  # fmt: skip
-    return DepthToSpace(patch_size, dtype="float32", name="output")(x)
+    return DepthToSpace(patch_size, dtype="float32", name="output")(x) if patch_size > 1 else x
 
 
-def _norm_act(x: Any, name: str, scale: Any = None, shift: Any = None) -> Any:
-    norm = GroupNorm(_groups(x.shape[-1]), name=name)
-    x = norm(x) if scale is None else norm(x, scale=scale, shift=shift)
+def _norm_act(x: Any, name: str, modulation: Any = None) -> Any:
+    x = GroupNorm(_groups(x.shape[-1]), name=name)(x, modulation)
     return layers.Activation("silu", name=f"{name}_act")(x)
 
 
