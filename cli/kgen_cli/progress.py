@@ -64,9 +64,8 @@ class PlainReporter(Reporter):
 
     def epoch_ended(self, row: dict[str, float]) -> None:
         """Print the epoch's row."""
-        metrics = {key: value for key, value in row.items() if key not in _NOT_METRICS}
         rate = row.get("images_per_second", 0.0)
-        self._line(int(row["step"]), int(row["epoch"]), metrics, rate)
+        self._line(int(row["step"]), int(row["epoch"]), _shown(row), rate)
 
     def wrote(self, path: Path) -> None:
         """Print the file."""
@@ -88,7 +87,8 @@ class PlainReporter(Reporter):
         total = self._plan.total_steps if self._plan else step
         epochs = self._plan.epochs if self._plan else epoch
         parts = [f"epoch {epoch}/{epochs}", f"step {step}/{total}", metric_text(metrics)]
-        parts.append(f"{images_per_second:.0f} images/s")
+        if images_per_second:  # not before the second step
+            parts.append(f"{images_per_second:.0f} images/s")
         if self._begun is not None and self._first_step < step < total:
             pace = (self._clock() - self._begun) / (step - self._first_step)
             parts.append(f"{duration(pace * (total - step))} left")
@@ -156,9 +156,8 @@ class LiveReporter(Reporter):
 
     def epoch_ended(self, row: dict[str, float]) -> None:
         """Show the epoch's row."""
-        metrics = {key: value for key, value in row.items() if key not in _NOT_METRICS}
         rate = row.get("images_per_second", 0.0)
-        self.stepped(int(row["step"]), int(row["epoch"]), metrics, rate)
+        self.stepped(int(row["step"]), int(row["epoch"]), _shown(row), rate)
 
     def wrote(self, path: Path) -> None:
         """Show the last file."""
@@ -173,6 +172,15 @@ class LiveReporter(Reporter):
         self._bar.update(
             self._task, total=total, completed=done, description="reading pictures", rate=""
         )
+
+
+def _shown(row: dict[str, float]) -> dict[str, float]:
+    """Keep the metrics of an epoch that fit on a line; history.csv has them all."""
+    return {
+        key: value
+        for key, value in row.items()
+        if key not in _NOT_METRICS and (key == "val_loss" or not key.startswith("val_"))
+    }
 
 
 @contextmanager

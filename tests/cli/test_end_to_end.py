@@ -27,14 +27,14 @@ TINY = {
     "gan": ["--network", "mlp", "--generator-widths", "8", "--discriminator-widths", "8"],
     "ae": ["--network", "mlp", "--encoder-widths", "8", "--decoder-widths", "8"],
     "vae": ["--network", "mlp", "--encoder-widths", "8", "--decoder-widths", "8"],
-    "ddpm": ["--widths", "8,8", "--num-timesteps", "20", "--preview-steps", "2"],
+    "ddpm": ["--widths", "8,8", "--num-timesteps", "60", "--preview-steps", "2"],
 }
 DRAWINGS = {
     "gan": [[], ["--interpolate", "1", "2", "-n", "4"]],
     "ae": [["--reconstruct", "a.png", "b.png"], ["--interpolate", "a.png", "b.png"]],
     "vae": [[], ["--reconstruct", "a.png"], ["--variations", "a.png", "-n", "3"],
             ["--interpolate", "a.png", "b.png", "-n", "4"], ["--manifold", "-n", "9"]],
-    "ddpm": [["--num-steps", "3"], ["--sampler", "ddpm", "-n", "2"],
+    "ddpm": [["--sampler", "ddpm", "-n", "2", "--num-steps", "6"],
              ["--trajectory", "-n", "2", "--num-steps", "4", "--eta", "0.5"]],
 }  # fmt: skip
 
@@ -99,7 +99,7 @@ def test_same_seed_gives_the_same_pictures_and_another_others(kgen):
         (["--data", "nowhere"], "nowhere"),
         (["--data", "text.npz"], "text.npz"),
         (["--batch-size", "64"], "64"),
-        (["--image-size", "10"], "10"),
+        (["--image-size", "10", "--network", "conv", "--encoder-widths", "8,8"], "10"),
         (["--device", "gpu"], "device='gpu' expects a GPU."),
         (["--channels", "2"], "channels"),
     ],

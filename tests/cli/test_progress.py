@@ -47,7 +47,7 @@ def test_plain_report_of_an_epoch_is_one_line(plain):
     report.started(PLAN, 0)
     output.truncate(0)
     output.seek(0)
-    report.epoch_ended({"epoch": 2, "step": 56, "loss": 0.123456, "val_loss": 0.2,
+    report.epoch_ended({"epoch": 2, "step": 56, "loss": 0.123456, "val_loss": 0.2, "val_mse": 0.1,
                         "images_per_second": 213.4, "seconds": 9.0})  # fmt: skip
     assert output.getvalue() == (
         "epoch 2/10  step 56/280  loss 0.1235  val_loss 0.2  213 images/s\n"
