@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 from kgen import models, noise, pictures, plots
@@ -20,6 +21,9 @@ from kgen.models.ddpm import DDPM
 from kgen.models.gan import GAN
 from kgen.models.generative import GenerativeModel
 from kgen.run import Run, list_runs
+
+Drawing = Figure | Image.Image
+Drawings = dict[str, Drawing]
 
 SHOWN = 10
 """Pictures, or moments, that a strip has side by side."""
@@ -53,20 +57,29 @@ def final(
     Raises:
         KgenError: a file cannot be written.
     """
-    path = run.samples / "final.png"
-    pictures.save_png(path, pictures.grid(model.generate(run.config.output.grid)))
-    own = OF_FAMILY[model.family](run, model, images, labels)
-    return [path, *progress(run, model.image_shape), *own]
+    drawings = {"final": pictures.grid(model.generate(run.config.output.grid))}
+    drawings |= progress(run, model.image_shape)
+    drawings |= OF_FAMILY[model.family](run, model, images, labels)
+    return [_save(run.samples / f"{name}.png", drawing) for name, drawing in drawings.items()]
+
+
+def _save(path: Path, drawing: Drawing) -> Path:
+    """Write a drawing of either kind."""
+    if isinstance(drawing, Figure):
+        plots.save_figure(path, drawing)
+    else:
+        pictures.save_png(path, drawing)
+    return path
 
 
 # Every family.
 
 
-def progress(run: Run, image_shape: tuple[int, ...]) -> list[Path]:
+def progress(run: Run, image_shape: tuple[int, ...]) -> Drawings:
     """Compare epochs: pictures of the same noise as the model learnt, cut out of the epochs' grids.
 
-    Writes `progress.png`, with at most :data:`SHOWN` epochs, evenly spaced, the first and the last
-    among them; nothing if there is no grid of this run to read.
+    At most :data:`SHOWN` epochs, evenly spaced, the first and the last among them; nothing where
+    no grid of this run can be read.
     """
     found: dict[int, np.ndarray] = {}
     for path in run.samples.glob("epoch-*.png"):
@@ -75,11 +88,11 @@ def progress(run: Run, image_shape: tuple[int, ...]) -> list[Path]:
         if epoch is not None and tiles is not None:
             found[int(epoch[1])] = tiles
     if not found:
-        return []
+        return {}
     epochs = evenly(sorted(found), SHOWN)
     frames = np.stack([found[epoch] for epoch in epochs])
     labels = [f"epoch {epochs[0]}", *map(str, epochs[1:])]
-    return [_save_strip(run, "progress", frames, labels)]
+    return {"progress": plots.picture_strip(frames, labels)}
 
 
 def first_tiles(path: Path, count: int, image_shape: tuple[int, ...]) -> np.ndarray | None:
@@ -127,26 +140,16 @@ def one_of_each(images: np.ndarray, labels: np.ndarray | None, most: int) -> np.
     return images[np.lexsort((labels, turn))[:most]]
 
 
-def _save_strip(run: Run, name: str, frames: np.ndarray, labels: list[str]) -> Path:
-    """Write a strip with a label above each frame."""
-    path = run.samples / f"{name}.png"
-    plots.save_figure(path, plots.picture_strip(frames, labels))
-    return path
-
-
 # Autoencoders.
 
 
-def _of_autoencoder(
+def of_autoencoder(
     run: Run, model: Autoencoder, images: np.ndarray, labels: np.ndarray | None
-) -> list[Path]:
+) -> Drawings:
     """Draw reconstructions, and the latent space beside that of the newest sibling."""
     originals = one_of_each(images, labels, SHOWN)
     # A column per picture: the original, and below it what is left of it.
     frames = np.stack([originals, model.reconstruct(originals)], axis=1)
-    reconstructions = run.samples / "reconstructions.png"
-    strip = plots.picture_strip(frames, rows=["original", "reconstruction"])
-    plots.save_figure(reconstructions, strip)
     pair = {model.family: model}
     other = sibling(run, model)
     if other is not None:
@@ -154,9 +157,10 @@ def _of_autoencoder(
     names = SOURCES[run.config.data.source].class_names if _is_named(run) else None
     # The autoencoder first: the question before the answer.
     spaces = [latent_space(pair[family], images, labels, names) for family in sorted(pair)]
-    latent = run.samples / "latent.png"
-    plots.save_figure(latent, plots.latent_spaces(spaces))
-    return [reconstructions, latent]
+    return {
+        "reconstructions": plots.picture_strip(frames, rows=["original", "reconstruction"]),
+        "latent": plots.latent_spaces(spaces),
+    }
 
 
 def _is_named(run: Run) -> bool:
@@ -235,37 +239,20 @@ def sibling(run: Run, model: Autoencoder) -> Autoencoder | None:
 # Diffusion.
 
 
-def _of_ddpm(run: Run, model: DDPM, images: np.ndarray, labels: np.ndarray | None) -> list[Path]:
+def of_ddpm(run: Run, model: DDPM, images: np.ndarray, labels: np.ndarray | None) -> Drawings:
     """Draw pictures turning into noise, and noise turning into pictures."""
-    forward, ts = forward_frames(model, one_of_each(images, labels, FOLLOWED))
-    trajectory, moments = trajectory_frames(model, FOLLOWED)
-    return [
-        _save_strip(run, "forward", forward, ts),
-        _save_strip(run, "trajectory", trajectory, moments),
-    ]
-
-
-def forward_frames(model: DDPM, images: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Noise pictures uint8 (n, height, width, channels) to moments from t = 0 to T - 1.
-
-    Returns:
-        uint8 (frames, n, height, width, channels) and a label for each frame.
-    """
     ts = evenly(list(range(model.settings.num_timesteps)), SHOWN)
-    return model.forward_process(images, ts), _moments(ts)
-
-
-def trajectory_frames(model: DDPM, count: int, seed: int = 0) -> tuple[np.ndarray, list[str]]:
-    """Sample `count` pictures and keep x_t on the way, from pure noise to x_0.
-
-    Returns:
-        uint8 (frames, count, height, width, channels) and a label for each frame.
-    """
+    forward = model.forward_process(one_of_each(images, labels, FOLLOWED), ts)
     num_steps = min(50, model.settings.num_timesteps)
-    frames = model.trajectory(count, num_steps + 1, seed=seed, num_steps=num_steps)
-    ts = [int(t) for t in model.plan(num_steps=num_steps).timesteps]
+    frames = model.trajectory(FOLLOWED, num_steps + 1, num_steps=num_steps)
     kept = evenly(list(range(len(frames))), SHOWN)
-    return frames[kept], [*_moments([ts[i] for i in kept[:-1]]), "picture"]
+    visited = [int(t) for t in model.plan(num_steps=num_steps).timesteps]
+    # A frame per step, before it is taken, and the result.
+    labels_back = [*_moments([visited[i] for i in kept[:-1]]), "picture"]
+    return {
+        "forward": plots.picture_strip(forward, _moments(ts)),
+        "trajectory": plots.picture_strip(frames[kept], labels_back),
+    }
 
 
 def _moments(ts: list[int]) -> list[str]:
@@ -276,17 +263,16 @@ def _moments(ts: list[int]) -> list[str]:
 # Adversarial.
 
 
-def _of_gan(run: Run, model: GAN, images: np.ndarray, labels: np.ndarray | None) -> list[Path]:
+def of_gan(run: Run, model: GAN, images: np.ndarray, labels: np.ndarray | None) -> Drawings:
     """Draw walks from one latent to another."""
     walks = [model.interpolate(2 * row, 2 * row + 1, SHOWN) for row in range(FOLLOWED)]
-    path = run.samples / "interpolation.png"
-    pictures.save_png(path, pictures.strip(np.stack(walks, axis=1)))
-    return [path]
+    return {"interpolation": pictures.strip(np.stack(walks, axis=1))}
 
 
-OF_FAMILY: dict[str, Callable[..., list[Path]]] = {
-    "gan": _of_gan,
-    "ae": _of_autoencoder,
-    "vae": _of_autoencoder,
-    "ddpm": _of_ddpm,
+OF_FAMILY: dict[str, Callable[..., Drawings]] = {
+    "gan": of_gan,
+    "ae": of_autoencoder,
+    "vae": of_autoencoder,
+    "ddpm": of_ddpm,
 }
+"""What each family draws besides: (run, model, images, labels) -> drawings by name."""
