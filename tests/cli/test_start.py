@@ -78,14 +78,15 @@ def test_commands_are_listed_in_the_order_of_use(kgen):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--bogus"], "No such option: --bogus"),
-        (["trian"], "No such command 'trian'. Did you mean 'train'? See: kgen --help"),
-        (["train", "gna"], "No such command 'gna'. Did you mean 'gan'? See: kgen train --help"),
-        (["train", "gan", "--bogus"], "No such option: --bogus"),
-        (["train", "gan", "extra"], "unexpected extra argument"),
-        (["train", "gan", "--run"], "'--run' requires an argument"),
-        (["sample"], "Missing argument 'RUN'. See: kgen sample --help"),
+        (["--bogus"], ["--bogus", "See: kgen --help"]),
+        (["trian"], ["'trian'", "See: kgen --help"]),
+        (["train", "gna"], ["'gna'", "See: kgen train --help"]),
+        (["train", "gan", "--bogus"], ["--bogus", "See: kgen train gan --help"]),
+        (["train", "gan", "extra"], ["unexpected extra argument", "extra"]),
+        (["train", "gan", "--run"], ["'--run' requires an argument"]),
+        (["sample"], ["Missing argument 'RUN'. See: kgen sample --help"]),
     ],
 )
 def test_command_line_that_cannot_be_parsed_is_one_line_and_status_2(fails, arguments, says):
-    assert says in fails(*arguments, status=2)
+    said = fails(*arguments, status=2)
+    assert [words for words in says if words not in said] == []
