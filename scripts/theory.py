@@ -6,6 +6,7 @@ import numpy as np
 import one_dimensional_game as game
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from kgen import data, pictures, plots
 from kgen.plots.style import BLUE, GREEN, GREY, VERMILION, WIDTH
@@ -105,8 +106,9 @@ def decoder_variance() -> Figure:
     eigenvalues, vectors = np.linalg.eigh(np.cov(x.T, bias=True))
     eigenvalues, vectors = np.maximum(eigenvalues[::-1], 0.0), vectors[:, ::-1]
     learned = eigenvalues[LATENTS:].mean()
-    figure = Figure(figsize=(WIDTH, 5.4), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[2.6, 2.5])
+    figure = Figure(figsize=(WIDTH, 5.3), layout="constrained")
+    halves = figure.add_gridspec(2, 1, height_ratios=[2.7, 2.1])
+    above, below = (figure.add_subfigure(half) for half in (halves[0], halves[1]))
     bounds = np.array([linear_vae(eigenvalues, c, LATENTS) for c in VARIANCES])
     named = zip(above.subplots(1, 3), bounds.T, (
         ("ELBO", "nats per picture"),
@@ -117,6 +119,7 @@ def decoder_variance() -> Figure:
         axes.plot(VARIANCES, values, color=BLUE)
         axes.axvline(learned, color=VERMILION, linestyle="--", linewidth=1)
         axes.set(title=title, ylabel=unit, xlabel="variance c of a pixel", xscale="log")
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.annotate("learned c", (learned, 0.9), xytext=(4, 0), textcoords="offset points",
                   xycoords=axes.get_xaxis_transform(), color=VERMILION)  # fmt: skip
     chosen = x[list(SHOWN_PICTURES)]

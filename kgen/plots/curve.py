@@ -117,12 +117,13 @@ def _draw_panel(axes: Axes, panel: Panel, rows: Sequence[dict[str, float]]) -> N
     handles: dict[str, Line2D] = {}
     for index, (column, colour) in enumerate(zip(panel.columns, LINE_COLOURS, strict=False)):
         name = panel.names[index] if panel.names else "training"
-        for key, line, label in ((column, "-", name), (f"val_{column}", "--", "held out")):
+        for key, style, label in ((column, "-", name), (f"val_{column}", "--", "held out")):
             values = _column(rows, key)
             if np.isfinite(values).any():
-                axes.plot(epochs, values, line, color=colour, marker=marker)
-                shade = GREY if panel.names and line == "--" else colour
-                handles[label] = Line2D([], [], linestyle=line, color=shade, label=label)
+                (line,) = axes.plot(epochs, values, style, color=colour, marker=marker)
+                # Where colours tell metrics apart, dashes are held-out pictures in any colour.
+                grey = Line2D([], [], linestyle="--", color=GREY)
+                handles[label] = grey if panel.names and style == "--" else line
     if panel.reference:
         value, words = panel.reference
         axes.axhline(value, color=GREY, linewidth=1, linestyle=":")
@@ -142,6 +143,15 @@ def _draw_panel(axes: Axes, panel: Panel, rows: Sequence[dict[str, float]]) -> N
 def _legend(axes: Axes, handles: dict[str, Line2D]) -> None:
     """Put the legend between title and axes, where no line can run through it."""
     last = {"held out": handles.pop("held out")} if "held out" in handles else {}
-    shown = list((handles | last).values())
-    axes.legend(handles=shown, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(shown),
-                borderpad=0, borderaxespad=0.3, columnspacing=1, handlelength=1.6)  # fmt: skip
+    shown = handles | last
+    axes.legend(
+        list(shown.values()),
+        list(shown),
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=len(shown),
+        borderpad=0,
+        borderaxespad=0.3,
+        columnspacing=1,
+        handlelength=1.6,
+    )

@@ -50,6 +50,7 @@ def picture_strip(
 
 def show_picture(axes: Axes, picture: Any) -> None:
     """Fill axes with a Pillow image, without frame or ticks."""
-    axes.imshow(np.asarray(picture), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    # As RGB even if grey: a colour map would move every third level by one.
+    axes.imshow(np.asarray(picture.convert("RGB")), interpolation="nearest")
     axes.grid(False)
     axes.set_axis_off()
