@@ -173,6 +173,12 @@ class DataConfig(Section):
         float, Option(help="Share of pictures held out of training.", low=0, high=0.5)
     ] = 0.1
 
+    def __post_init__(self) -> None:
+        """Check the fields, and that pictures are grey or colour."""
+        Section.__post_init__(self)
+        if self.channels == 2:
+            raise KgenError("channels takes 1 for grey or 3 for colour. Received: channels=2.")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingConfig(Section):

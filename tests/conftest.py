@@ -18,6 +18,10 @@ os.environ["KERAS_HOME"] = _keras_home.name
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Many tests train the same small networks: JAX need not compile them anew, in any process.
+_jax_cache = tempfile.TemporaryDirectory(prefix="kgen-jax-")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _jax_cache.name)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 # The suite's tensors are small: on a machine of many cores more threads only wait for each other.
 _threads = str(min(4, os.cpu_count() or 1))
 for _name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
