@@ -1,7 +1,8 @@
 """How long `kgen` takes to answer without working: ``python benchmarks/startup.py``.
 
-Prints, for each command line, the median and the best wall time of a fresh process, and which
-heavy modules it imported (there should be none). The aim is 0.3 s on an idle machine.
+Prints, for each command line, the median and the best wall time of a fresh process, the least
+processor time (which other programs disturb less), and which heavy modules it imported: there
+should be none. The aim is 0.3 s on an idle machine.
 """
 
 import json
@@ -40,27 +41,35 @@ def main() -> None:
     root = Path(__file__).parent.parent
     paths = [str(root), str(root / "cli"), str(root / "exports")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    bare = [_once(["-c", "pass"], environment)[0] for _ in range(REPEATS)]
-    print(f"{'command':<28}{'median':>9}{'best':>9}  heavy modules")
-    print(f"{'(python alone)':<28}{statistics.median(bare):>8.3f}s{min(bare):>8.3f}s")
+    print(f"{'command':<28}{'median':>9}{'best':>9}{'CPU':>9}  heavy modules")
+    _row("(python alone)", ["-c", "import sys; print([], file=sys.stderr)"], environment)
     for command in COMMANDS:
-        timings = []
-        heavy = "[]"
-        for _ in range(REPEATS):
-            seconds, heavy = _once(["-c", _RUN.format(heavy=HEAVY), *command], environment)
-            timings.append(seconds)
-        names = ", ".join(json.loads(heavy.splitlines()[-1])) or "none"
-        median, best = statistics.median(timings), min(timings)
-        print(f"{'kgen ' + ' '.join(command):<28}{median:>8.3f}s{best:>8.3f}s  {names}")
+        code = _RUN.format(heavy=HEAVY)
+        _row("kgen " + " ".join(command), ["-c", code, *command], environment)
 
 
-def _once(arguments: list[str], environment: dict[str, str]) -> tuple[float, str]:
-    """Run Python once; return the seconds and what it wrote to stderr."""
-    begun = time.perf_counter()
+def _row(name: str, arguments: list[str], environment: dict[str, str]) -> None:
+    """Run Python with these arguments again and again, and print one line of the table."""
+    runs = [_once(arguments, environment) for _ in range(REPEATS)]
+    walls, processors = [run[0] for run in runs], [run[1] for run in runs]
+    names = ", ".join(json.loads(runs[-1][2].splitlines()[-1])) or "none"
+    print(
+        f"{name:<28}{statistics.median(walls):>8.3f}s{min(walls):>8.3f}s{min(processors):>8.3f}s"
+        f"  {names}"
+    )
+
+
+def _once(arguments: list[str], environment: dict[str, str]) -> tuple[float, float, str]:
+    """Run Python once; return wall seconds, processor seconds, and what it wrote to stderr."""
+    begun, before = time.perf_counter(), os.times()
     done = subprocess.run(
         [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=True
     )
-    return time.perf_counter() - begun, done.stderr
+    wall, after = time.perf_counter() - begun, os.times()
+    processor = (after.children_user - before.children_user) + (
+        after.children_system - before.children_system
+    )
+    return wall, processor, done.stderr
 
 
 if __name__ == "__main__":

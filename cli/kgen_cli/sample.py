@@ -91,7 +91,8 @@ Interpolate = Annotated[
     bool, _flag("--interpolate", "The way from one picture, or seed, to another.", LATENT)
 ]
 Manifold = Annotated[
-    bool, _flag("--manifold", "The plane of the two most active latents, a square grid.", LATENT)
+    bool,
+    _flag("--manifold", "The plane of the two most active latents; best if it has two.", LATENT),
 ]
 SamplerName = Annotated[
     Sampler | None,
