@@ -31,10 +31,9 @@ def other_value(option):
     elif field.type == tuple[int, ...]:
         return (8, 16), ["8,16"]
     else:
-        low = limits.low if limits.low is not None else (limits.above or 0.0)
-        high = low + 2 if limits.high is None else limits.high
-        value = field.type(low + (high - low) / 2)
-        value = value if value != option.default else field.type(low + (high - low) / 4)
+        high = 3 if limits.high is None else limits.high
+        low = high / 2 if limits.low is None else limits.low
+        value = field.type(low if low != option.default else high)
     return value, [str(value)]
 
 

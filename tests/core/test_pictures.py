@@ -124,9 +124,9 @@ def test_npz_refuses_another_suffix(tmp_path):
 
 
 def test_picture_of_another_size_is_cropped_at_the_centre_and_scaled(tmp_path):
-    # Left and right quarters black, the middle half white: the square crop sees white only.
-    wide = np.zeros((20, 40), np.uint8)
-    wide[:, 10:30] = 255
+    # Black at both ends, a white middle wider than the centre square by the filter's reach.
+    wide = np.zeros((20, 80), np.uint8)
+    wide[:, 10:70] = 255
     Image.fromarray(wide).save(tmp_path / "wide.png")
     read = pictures.read_picture(tmp_path / "wide.png", (4, 4, 1))
     assert read.shape == (4, 4, 1)
