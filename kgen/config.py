@@ -124,12 +124,7 @@ class OptimizerConfig(Section):
     name: Annotated[str, Option(help="Optimizer.", choices=("adam", "sgd"), flag="--optimizer")] = (
         "adam"
     )
-    learning_rate: Annotated[
-        float, Option(help="Learning rate (of the generator, in a GAN).", above=0, high=10)
-    ] = 1e-3
-    discriminator_learning_rate: Annotated[
-        float | None, Option(help="Discriminator's own learning rate.", above=0, high=10)
-    ] = None
+    learning_rate: Annotated[float, Option(help="Learning rate.", above=0, high=10)] = 1e-3
     decay: Annotated[
         str, Option(help="Learning rate over the run.", choices=("constant", "cosine"))
     ] = "constant"
@@ -147,6 +142,16 @@ class OptimizerConfig(Section):
         Option(help="Decay of the weight average used for pictures; default fits the steps.",
                low=0, high=0.99999),
     ] = None  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GANOptimizerConfig(OptimizerConfig):
+    """How the weights of two players move."""
+
+    discriminator_learning_rate: Annotated[
+        float | None,
+        Option(help="Discriminator's learning rate, if not the same.", above=0, high=10),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,12 +17,14 @@ class Family:
     config: str
     model: str
     summary: str
+    optimizer: str = "kgen.config:OptimizerConfig"
 
 
 FAMILIES: dict[str, Family] = {
     "gan": Family(
         config="kgen.config:GANConfig",
         model="kgen.models.gan:GAN",
+        optimizer="kgen.config:GANOptimizerConfig",
         summary="Generative adversarial network: a generator learns to fool a discriminator.",
     ),
     "ae": Family(

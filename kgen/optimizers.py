@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from kgen.config import OptimizerConfig
+from kgen.config import GANOptimizerConfig, OptimizerConfig
 from kgen.step import OptimizerGroup
 
 EMA_STEPS = 10
@@ -22,7 +22,7 @@ def build_optimizers(
         total_steps: steps of the whole run, over which a decaying rate falls.
     """
     rates = {name: config.learning_rate for name in variables}
-    if "discriminator" in rates and config.discriminator_learning_rate is not None:
+    if isinstance(config, GANOptimizerConfig) and config.discriminator_learning_rate is not None:
         rates["discriminator"] = config.discriminator_learning_rate
     members = {name: _optimizer(config, rate, total_steps, name) for name, rate in rates.items()}
     return OptimizerGroup(members, variables)

@@ -38,12 +38,12 @@ class Option:
         if self.choices:
             return " | ".join(self.choices)
         if self.above is not None:
-            return f"above {self.above:g}" + (f", at most {self.high:g}" if self.high else "")
+            return f"above {self.above}" + (f", at most {self.high}" if self.high else "")
         if self.low is not None and self.high is not None:
-            return f"{self.low:g} to {self.high:g}"
+            return f"{self.low} to {self.high}"
         if self.low is not None:
-            return f"at least {self.low:g}"
-        return f"at most {self.high:g}" if self.high is not None else ""
+            return f"at least {self.low}"
+        return f"at most {self.high}" if self.high is not None else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@
 
 import csv
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -152,7 +153,7 @@ class Run:
             summary = json.loads(self.summary_file.read_text(encoding="utf-8"))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise KgenError(f"{self.summary_file} is not JSON: {error}.") from error
-        if summary.get("status") == "running" and not psutil.pid_exists(summary.get("pid", -1)):
+        if summary.get("status") == "running" and not _is_alive(summary):
             summary["status"] = "interrupted"
         return summary
 
@@ -170,6 +171,20 @@ def list_runs(root: Path = DEFAULT_ROOT) -> list[Run]:
         except (KgenError, tomllib.TOMLDecodeError):
             continue
     return found
+
+
+def _is_alive(summary: Mapping[str, Any]) -> bool:
+    """Tell whether the process that wrote a summary still runs, and not another with its number."""
+    try:
+        process = psutil.Process(summary["pid"])
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        # `updated` is in whole seconds; a process that began after it is another one.
+        updated = summary.get("updated")
+        written = datetime.fromisoformat(updated).timestamp() if updated else math.inf
+        return process.create_time() <= written + 2
+    except (psutil.Error, KeyError, ValueError):
+        return False
 
 
 def _free_path(root: Path, config: RunConfig) -> Path:

@@ -65,9 +65,10 @@ class RunConfig:
 
 def section_classes(family: str) -> dict[str, type[Section]]:
     """Return the dataclass of each section for a family."""
+    entry = families.family(family)
     return {
-        "model": families.resolve(families.family(family).config),
-        "optimizer": OptimizerConfig,
+        "model": families.resolve(entry.config),
+        "optimizer": families.resolve(entry.optimizer),
         "data": DataConfig,
         "training": TrainingConfig,
         "output": OutputConfig,
@@ -110,7 +111,10 @@ def resolve(
                 _merge(merged.setdefault(section, {}), section, values)
             elif section not in merged:
                 merged[section] = values
-    for key, value in (overrides or {}).items():
+    overrides = overrides or {}
+    if {"training.epochs", "training.steps"} <= overrides.keys():
+        raise KgenError("Training length takes epochs or steps. Received: both.")
+    for key, value in overrides.items():
         section, dot, name = key.partition(".")
         if not dot or section not in SECTIONS:
             raise KgenError(

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kgen import backend, checkpoint, data, device, figures, models
 from kgen import __version__ as version
+from kgen import backend, checkpoint, data, device, figures, models
 from kgen.errors import KgenError
 from kgen.models.generative import GenerativeModel
 from kgen.monitor import Monitor
@@ -68,7 +68,7 @@ def prepare(config: RunConfig, reporter: Reporter | None = None) -> Setup:
     total = config.training.steps or (config.training.epochs or 1) * batches.steps_per_epoch
     shape = dataset.images.shape
     decay = ema_decay(config.optimizer, total)
-    keras.utils.set_random_seed(seed)
+    device.set_seed(seed)
     model = models.build(config, shape, decay)
     model.compile(
         optimizer=build_optimizers(config.optimizer, model.optimized(), total),

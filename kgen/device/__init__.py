@@ -82,7 +82,7 @@ def setup(
     if deterministic:
         runtime.determinism()
     keras.config.set_dtype_policy(_POLICIES[precision])
-    _seed(runtime.name, seed)
+    set_seed(seed)
     return info()
 
 
@@ -186,11 +186,16 @@ def _runtime() -> Runtime:
     return Current()
 
 
-def _seed(name: str, seed: int) -> None:
-    """Seed Python, NumPy and the backend; Keras draws its own seeds from Python's generator."""
+def set_seed(seed: int) -> None:
+    """Seed Python, NumPy and the backend; Keras draws its own seeds from Python's generator.
+
+    Args:
+        seed: in [0, 2**31 - 1].
+    """
     import keras
     import numpy as np
 
+    name = _runtime().name
     if name == "tensorflow" or "tensorflow" in sys.modules:
         keras.utils.set_random_seed(seed)
         return
