@@ -1,0 +1,91 @@
+"""The loops that kgen's speed is measured against train the same thing."""
+
+import numpy as np
+import pytest
+
+from kgen.noise import normal
+from tests.core import tiny
+
+pytestmark = pytest.mark.backend
+
+BATCH = 8
+MLP = {
+    "model__network": "mlp",
+    "model__encoder_widths": [12],
+    "model__decoder_widths": [12],
+}
+CASES = {
+    "gan": {"family": "gan", "model__dropout": 0.0, "model__discriminator_steps": 2},
+    "vae": {"family": "vae", "model__likelihood": "gaussian_learned"},
+    "vae-bernoulli": {"family": "vae", **MLP, "model__likelihood": "bernoulli"},
+    "vae-gaussian": {"family": "vae", **MLP, "model__likelihood": "gaussian"},
+    "ddpm": {"family": "ddpm", "model__widths": [8], "optimizer__warmup_steps": 0},
+}
+
+
+def noise(family, config):
+    """Make the noise of a step, by the names that the model draws it under."""
+    latent = (BATCH, getattr(config.model, "latent_dim", 0))
+    if family == "gan":
+        return {"z": normal(1, (config.model.discriminator_steps + 1, *latent))}
+    if family == "vae":
+        return {"eps": normal(1, latent)}
+    return {"t": np.arange(BATCH, dtype=np.int32) * 2, "eps": normal(1, (BATCH, 16, 16, 1))}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_kgen_and_the_handwritten_loop_compute_the_same_steps(case, tmp_path):
+    import keras
+
+    from benchmarks.handwritten import Recipe, loop
+    from kgen import training
+
+    overrides = dict(CASES[case])
+    family = overrides.pop("family")
+    config = tiny.config(family, tmp_path, **overrides)
+    ours, theirs = training.prepare(config), training.prepare(config)
+    for mine, other in zip(ours.model.variables, theirs.model.variables, strict=True):
+        # Through NumPy: on JAX two variables would share an array, which `fit` gives away.
+        other.assign(keras.ops.convert_to_numpy(mine))
+    recipe = Recipe.of(config, ours.plan.ema_decay, ours.plan.total_steps, compiled=False)
+    by_hand = loop(keras.backend.backend(), theirs.model, recipe)
+    fixed = noise(family, config)
+    ours.model.draw = lambda batch_size, seed: {
+        name: keras.ops.convert_to_tensor(value) for name, value in fixed.items()
+    }
+    for step in range(3):
+        batch = ours.batches.batch(0, step)
+        fit = ours.model.fit((batch for _ in range(1)), steps_per_epoch=1, verbose=0, shuffle=False)
+        losses = by_hand.step(batch[0], fixed)
+        # The first step has the same weights to the bit; later ones those of Adam, whose order of
+        # operations differs. rtol: sums of 2000 float32 in another order.
+        for name, loss in losses.items():
+            np.testing.assert_allclose(
+                fit.history[name][0], float(loss), rtol=2e-5, err_msg=f"{step}"
+            )
+    averages = [w for _, twin in ours.model.averages for w in twin.get_weights()]
+    for mine, other in zip(averages, by_hand.averages(), strict=True):
+        # A weight moves by about the learning rate a step, whatever the size of its gradient; where
+        # that is little but rounding (1e-7 of the others'), so is some of the movement: a tenth.
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", ["constant", "cosine"])
+def test_the_handwritten_loops_have_the_learning_rates_of_kgen(rate, tmp_path):
+    from benchmarks.handwritten import Recipe
+    from kgen.optimizers import _schedule
+
+    config = tiny.config("ddpm", tmp_path, optimizer__decay=rate, optimizer__warmup_steps=4)
+    recipe = Recipe.of(config, 0.9, 10, compiled=False)
+    schedule = _schedule(config.optimizer, config.optimizer.learning_rate, 10)
+    rates = [float(schedule(step)) for step in range(12)]
+    # Keras computes the schedule in float32.
+    np.testing.assert_allclose([recipe.rate(step) for step in range(12)], rates, atol=1e-9)
+
+
+def test_a_benchmark_measures_both_sides(tmp_path):
+    from benchmarks import case
+
+    found = case.measure("vae-notes", tmp_path, rounds=1, steps=2, batch_size=2)
+    assert (len(found.kgen), len(found.handwritten)) == (1, 1)
+    assert found.ratio > 0
