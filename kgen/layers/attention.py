@@ -54,11 +54,12 @@ class SelfAttention2D(keras.layers.Layer):
         """Return what each pixel gathered, of the shape of `x`."""
         _, height, width, channels = x.shape
         pixels, size = height * width, channels // self.num_heads
-        q, k, v = ops.split(self.qkv(ops.reshape(x, (-1, pixels, channels))), 3, axis=-1)
-        q, k, v = (
+        parts: Any = ops.split(self.qkv(ops.reshape(x, (-1, pixels, channels))), 3, axis=-1)
+        heads: list[Any] = [
             ops.transpose(ops.reshape(part, (-1, pixels, self.num_heads, size)), (0, 2, 1, 3))
-            for part in (q, k, v)
-        )  # (batch, heads, pixels, size)
+            for part in parts
+        ]
+        q, k, v = heads  # (batch, heads, pixels, size)
         scores = ops.matmul(q * (1.0 / math.sqrt(size)), ops.transpose(k, (0, 1, 3, 2)))
         weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)
         gathered = ops.matmul(ops.cast(weights, self.compute_dtype), v)

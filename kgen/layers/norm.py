@@ -35,6 +35,9 @@ class GroupNorm(keras.layers.Layer):
         ValueError: the channels do not divide into the groups.
     """
 
+    gamma: Any
+    beta: Any
+
     def __init__(self, groups: int = 8, epsilon: float = 1e-5, **kwargs: Any):
         super().__init__(**kwargs)
         self.groups = groups
@@ -64,13 +67,15 @@ class GroupNorm(keras.layers.Layer):
         x = ops.cast(x, "float32")
         mean = self._group_mean(ops.mean(x, axis=(1, 2)), grouped)  # (batch, groups, 1)
         mean_square = self._group_mean(ops.mean(x * x, axis=(1, 2)), grouped)
-        variance = ops.maximum(mean_square - mean * mean, 0.0)
+        variance: Any = ops.maximum(mean_square - mean * mean, 0.0)
         # gamma / sqrt(...), not gamma * rsqrt(...): some phones have no reciprocal.
-        a = ops.reshape(self.gamma, grouped) / ops.sqrt(variance + self.epsilon)
-        c = ops.reshape(self.beta, grouped) - mean * a
+        gamma: Any = ops.reshape(self.gamma, grouped)
+        a: Any = gamma / ops.sqrt(variance + self.epsilon)
+        c: Any = ops.reshape(self.beta, grouped) - mean * a
         a, c = ops.reshape(a, (-1, channels)), ops.reshape(c, (-1, channels))
         if modulation is not None:
-            scale, shift = ops.split(ops.cast(modulation, "float32"), 2, axis=-1)
+            parts: Any = ops.split(ops.cast(modulation, "float32"), 2, axis=-1)
+            scale, shift = parts
             a, c = a * (1.0 + scale), c * (1.0 + scale) + shift
         a, c = ops.reshape(a, (-1, 1, 1, channels)), ops.reshape(c, (-1, 1, 1, channels))
         return ops.cast(a * x + c, self.compute_dtype)

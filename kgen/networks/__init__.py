@@ -10,6 +10,10 @@ not at export.
 hidden layers (`mlp`), channels at each resolution (`conv`). Empty means the network's own default.
 Every level of a `conv` network halves or doubles height and width.
 
+The defaults of `conv` have, for 28x28 grey pictures, 474,000 parameters (generator, latent_dim 64),
+139,000 (discriminator), 134,000 and 72,000 (encoder and decoder, latent_dim 16) and 360,000
+(denoiser).
+
 Importing this module does not import Keras.
 """
 
