@@ -127,24 +127,27 @@ def _checked(field: Field, value: Any) -> Any:
     if value is None and field.optional:
         return None
     if field.type == tuple[int, ...]:
-        wrong = isinstance(value, str) or not all(isinstance(item, int) for item in value)
-        if wrong or any(item < 1 for item in value):
+        if not isinstance(value, list | tuple) or any(type(v) is not int or v < 1 for v in value):
             raise _refuse(field, value, "a list of positive integers")
         return tuple(value)
-    if field.type is float and isinstance(value, int) and not isinstance(value, bool):
+    if field.type is float and type(value) is int:
         value = float(value)
-    if not isinstance(value, field.type) or (field.type is not bool and isinstance(value, bool)):
-        raise _refuse(field, value, {int: "an integer", float: "a number"}.get(field.type, "text"))
-    option = field.option
-    wrong = (
-        (option.choices and value not in option.choices)
-        or (option.low is not None and not value >= option.low)
-        or (option.above is not None and not value > option.above)
-        or (option.high is not None and not value <= option.high)
-    )
-    if wrong:
-        raise _refuse(field, value, option.range_text())
+    if type(value) is not field.type:
+        names = {int: "an integer", float: "a number", bool: "true or false"}
+        raise _refuse(field, value, names.get(field.type, "text"))
+    if not _in_range(field.option, value):
+        raise _refuse(field, value, field.option.range_text())
     return value
+
+
+def _in_range(option: Option, value: Any) -> bool:
+    """Tell whether a value of the right type is one that the option allows; NaN never is."""
+    return (
+        (not option.choices or value in option.choices)
+        and (option.low is None or value >= option.low)
+        and (option.above is None or value > option.above)
+        and (option.high is None or value <= option.high)
+    )
 
 
 def _refuse(field: Field, value: Any, expected: str) -> KgenError:

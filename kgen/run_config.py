@@ -100,12 +100,12 @@ def resolve(
             f"{file} configures family {from_file['family']!r}. Received: family={family!r}. "
             "Train that family, or take the line out of the file."
         )
-    preset = preset or from_file.get("preset") or presets.DEFAULT_PRESET
+    chosen = str(preset or from_file.get("preset") or presets.DEFAULT_PRESET)
     known = presets.PRESETS[family]
-    if preset not in known:
-        raise unknown_name(f"{family} preset", preset, list(known))
-    merged: dict[str, Any] = {"family": family, "preset": preset}
-    for layer in (known[preset], from_file):
+    if chosen not in known:
+        raise unknown_name(f"{family} preset", chosen, list(known))
+    merged: dict[str, Any] = {"family": family, "preset": chosen}
+    for layer in (known[chosen], from_file):
         for section, values in layer.items():
             if isinstance(values, Mapping):
                 _merge(merged.setdefault(section, {}), section, values)

@@ -51,7 +51,8 @@ class GenerativeModel(keras.Model):
         section = config if isinstance(config, Section) else self.config_class.from_mapping(config)
         # Keras would wrap a plain dict attribute; a frozen dataclass passes through untouched.
         self.settings = section
-        self.image_shape = tuple(int(side) for side in image_shape)
+        height, width, channels = image_shape
+        self.image_shape = (int(height), int(width), int(channels))
         self.ema_decay = float(ema_decay)
         self.seeds = keras.random.SeedGenerator()
         self.trackers = [keras.metrics.Mean(name=name) for name in self.log_names]
