@@ -8,6 +8,7 @@ import typer
 from kgen import run_config
 from kgen.families import FAMILIES
 from kgen.option import section_fields
+from kgen.presets import PRESETS
 from kgen_cli.options import config_options, parse_assignments
 
 # The sections beside the model are the same in all families.
@@ -71,7 +72,8 @@ def test_defaults_shown_are_those_of_the_quick_preset(kgen, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     text = kgen("train", "gan", "--help").stdout
     line = next(line for line in text.splitlines() if "--learning-rate " in line)
-    assert "default: 0.0002]" in line
+    rate = PRESETS["gan"]["quick"]["optimizer"]["learning_rate"]
+    assert f"default: {rate}]" in line
 
 
 def out_of_range():
