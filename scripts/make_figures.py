@@ -31,6 +31,13 @@ COLOURS = 256
 GREYS = 24
 """Grey levels kept of small pictures."""
 
+PLANE = {
+    "ae": " --latent-dim 2 --epochs 150",
+    # With a small variance the two latents crowd on one side of the prior for many epochs.
+    "vae": " --latent-dim 2 --variance 1 --epochs 100",
+}
+"""Options of the runs whose latent space is drawn."""
+
 DEFAULT_GRID = 64
 """Pictures that `kgen sample` draws unless told otherwise, from seed 0: README's grids."""
 
@@ -56,7 +63,7 @@ class Runs:
             two = getattr(run.config.model, "latent_dim", None) == 2
             if run.config.family == family and two == plane:
                 return run
-        raise MissingRunError(f"kgen train {family}" + (" --latent-dim 2" if plane else ""))
+        raise MissingRunError(f"kgen train {family}" + (PLANE[family] if plane else ""))
 
 
 @functools.cache
@@ -152,7 +159,7 @@ def main() -> None:
         pictures.save_png(path, quantised(drawing))
         print(f"{path}  {path.stat().st_size:,} bytes")
     if missing:
-        lines = [f"  {command:32} for {', '.join(names)}" for command, names in missing.items()]
+        lines = [f"  {command:60} for {', '.join(names)}" for command, names in missing.items()]
         raise SystemExit("\n".join([f"Runs that {arguments.runs} lacks:", *lines]))
 
 
