@@ -1,4 +1,7 @@
-"""Networks start where training works: unsaturated, undecided, quiet."""
+"""Networks start where training works: unsaturated, undecided, quiet.
+
+Runs once: initial weights come from the same distributions on every backend.
+"""
 
 import keras
 import numpy as np
@@ -8,8 +11,6 @@ from numpy.testing import assert_array_equal
 
 from kgen import networks
 from tests.core.networks.cases import tensors
-
-pytestmark = pytest.mark.backend
 
 SHAPE = (28, 28, 1)
 
