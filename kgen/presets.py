@@ -67,8 +67,8 @@ PRESETS: dict[str, dict[str, Values]] = {
         },
     },
     "vae": {
-        # A wide pixel leaves few latents in use, which samples fill: docs/vae.md. A learned one
-        # rebuilds pictures better and draws them worse.
+        # A wide pixel spends few nats on the code, so that samples fall where the decoder has
+        # learned something (docs/vae.md); a learned one rebuilds better and draws worse.
         "quick": {
             "model": {"likelihood": "gaussian", "variance": 0.2},
             "training": {"epochs": 60, "sample_epochs": 5},
