@@ -12,6 +12,8 @@ from numpy.testing import assert_array_equal
 from kgen import networks
 from tests.core.networks.cases import tensors
 
+pytestmark = pytest.mark.backend
+
 SHAPE = (28, 28, 1)
 
 
