@@ -85,11 +85,13 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_bits(family, tmp_path, mon
     assert parts.summary()["status"] == "stopped"
     finished = train(Run.open(parts.path), resume=True)
     assert (finished.status, finished.step) == ("finished", 10)
-    # TensorFlow is not always deterministic in a process that computed before determinism was
-    # switched on; there ten steps bound the difference, and test_kill.py checks the bits.
-    atol = 0.02 if keras.backend.backend() == "tensorflow" else 0.0
-    for mine, theirs in zip(weights(parts), weights(whole), strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=0, atol=atol)
+    mine, theirs = (np.concatenate([a.ravel() for a in weights(r)]) for r in (parts, whole))
+    if keras.backend.backend() == "tensorflow":
+        # Late in a long process TensorFlow's sums differ by rounding (4e-8 seen) even in its
+        # deterministic mode, and Adam can make a step of it; test_kill.py compares the bits.
+        assert np.quantile(np.abs(mine - theirs), 0.99) < 1e-5
+    else:
+        np.testing.assert_array_equal(mine, theirs)
     assert [row["step"] for row in parts.history()] == [5, 10]
 
 
