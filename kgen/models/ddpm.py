@@ -161,9 +161,10 @@ class DDPM(GenerativeModel):
         for start in range(0, n, size):
             rows = np.minimum(np.arange(start, start + size), n - 1)
 
-            def step_noise(i: int, shape: Any, rows: np.ndarray = rows) -> Any:
-                eps = host_noise.normal(seed, (n, *self.image_shape), stream=i + 1)
-                return ops.convert_to_tensor(eps[rows])
+            def step_noise(i: int, shape: Any, first: int = start * x_T[0].size) -> Any:
+                return ops.convert_to_tensor(
+                    host_noise.normal(seed, shape, stream=i + 1, start=first)
+                )
 
             kept = []
 
