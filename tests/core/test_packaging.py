@@ -115,6 +115,11 @@ def test_the_wheel_has_the_embedded_pictures_and_their_licence(wheel):
     assert [n for n in wheel if re.fullmatch(r"kgen/data/embedded/LICENSE.*", n)]
 
 
+def test_the_wheel_has_the_noise_files_for_apps(wheel):
+    names = {f"kgen_exports/snippets/noise.{suffix}" for suffix in ("py", "js", "kt", "swift")}
+    assert names <= set(wheel)
+
+
 def test_the_wheel_carries_kgens_licence(wheel):
     assert f"kgen-{kgen.__version__}.dist-info/licenses/LICENSE" in wheel
 
