@@ -27,6 +27,13 @@ LAST_FRAME_MILLISECONDS = 2000
 """How long an animation rests on its last frame before it starts again."""
 
 
+def to_uint8(x: "np.ndarray", low: float, high: float) -> "np.ndarray":
+    """Map floats in [low, high] to uint8 in [0, 255], rounding to nearest and clipping."""
+    import numpy as np
+
+    return np.clip(np.round((x - low) * (255.0 / (high - low))), 0, 255).astype(np.uint8)
+
+
 def grid(
     images: "np.ndarray", columns: int | None = None, pad: int = 2, scale: int | None = None
 ) -> "Image":

@@ -52,7 +52,9 @@ class TimeEmbedding(keras.layers.Layer):
         angles = ops.multiply(
             ops.expand_dims(ops.cast(t, "float32"), 1), ops.expand_dims(frequencies, 0)
         )
-        return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=1)
+        # cos(a) = 1 - 2 sin(a / 2)^2: some phones' accelerators have a sine only.
+        half = ops.sin(0.5 * angles)
+        return ops.concatenate([ops.sin(angles), 1.0 - 2.0 * half * half], axis=1)
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""

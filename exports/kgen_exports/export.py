@@ -1,0 +1,229 @@
+"""An export from beginning to end: convert in a process of its own, prove, move into place."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kgen.errors import KgenError
+from kgen.run import Run
+from kgen_exports.job import Job
+from kgen_exports.manifest import Manifest
+from kgen_exports.proof import Check, check
+from kgen_exports.runtime import Bundle
+
+LOG = "export.log"
+USER_ERROR = 2
+"""Status of a worker that ended with an error that the user can mend."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """What an export made.
+
+    Attributes:
+        path: the bundle's folder.
+        manifest: of the files that passed.
+        passed: their checks.
+        refused: checks of the files that did not pass and are not in the bundle.
+    """
+
+    path: Path
+    manifest: Manifest
+    passed: tuple[Check, ...]
+    refused: tuple[Check, ...]
+
+
+def export(job: Job, out: Path, *, force: bool = False, say: Say = lambda line: None) -> Exported:
+    """Export a run, and prove that the files draw what the model draws.
+
+    Args:
+        job: what to export.
+        out: the bundle's folder; nothing is there until all is done.
+        force: write over a bundle that is there.
+        say: told each step.
+
+    Raises:
+        KgenError: the run is not finished, `out` holds something, a converter failed, a float32
+            file is not the model, or the disk is full. Nothing is left behind then, but for the
+            converter's log, which the message names.
+    """
+    check_finished(Run.open(job.run))
+    check_free(out, force)
+    with staging(out) as folder:
+        convert(job, folder, out, say)
+        bundle = Bundle(folder, Manifest.read(folder))
+        checks = prove(bundle, say)
+        passed = tuple(c for c in checks if c.problem is None)
+        refused = tuple(c for c in checks if c.problem is not None)
+        _refuse_float32(refused, bundle)
+        for found in refused:
+            (folder / found.entry.path).unlink()
+        manifest = with_files(bundle.manifest, passed)
+        manifest.write(folder)
+        move(folder, out)
+    return Exported(path=out, manifest=manifest, passed=passed, refused=refused)
+
+
+def check_finished(run: Run) -> None:
+    """Refuse a run that is not finished.
+
+    Raises:
+        KgenError: it is not.
+    """
+    if run.model_file.is_file():
+        return
+    summary = run.summary()
+    steps = f"step {summary.get('step', 0)} of {summary.get('total_steps', '?')}"
+    raise KgenError(
+        f"An export takes a finished run. Received: {run.path}, at {steps}. Finish it with: "
+        f"kgen train {run.config.family} --resume --run {run.path}"
+    )
+
+
+def check_free(out: Path, force: bool) -> None:
+    """Refuse a folder that holds something, unless it is a bundle and `force` is set.
+
+    Raises:
+        KgenError: it does.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not out.is_dir():
+        raise KgenError(f"--out takes a folder. Received: {out}, which is a file.")
+    if not (out / "kgen.json").is_file():
+        raise KgenError(
+            f"--out takes an empty folder. Received: {out}, which holds something other than a "
+            "bundle. Choose another."
+        )
+    if not force:
+        raise KgenError(f"{out} holds a bundle. Write over it with --force, or choose another.")
+
+
+@contextmanager
+def staging(out: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `out`; it is gone afterwards, unless it was moved in place.
+
+    Raises:
+        KgenError: the disk is full, or the place is read-only.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".tmp-export-", dir=out.parent))
+    except OSError as error:
+        raise _cannot_write(out, error) from error
+    try:
+        yield folder
+    except OSError as error:
+        raise _cannot_write(out, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cannot_write(out: Path, error: OSError) -> KgenError:
+    return KgenError(
+        f"Cannot write {out}: {error.strerror or error}. Free some space or choose another folder."
+    )
+
+
+def convert(job: Job, folder: Path, out: Path, say: Say) -> None:
+    """Run the worker, in the folder that it fills.
+
+    Raises:
+        KgenError: it failed; the message names its log, kept beside the bundle's place.
+    """
+    command = [sys.executable, "-m", "kgen_exports.worker", str(folder)]
+    log = folder / LOG
+    with log.open("w", encoding="utf-8") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+            env=_environment(), text=True, encoding="utf-8",
+        )  # fmt: skip
+        try:
+            if process.stdin is None or process.stdout is None:
+                raise KgenError("The converter could not be started.")
+            with suppress(BrokenPipeError):
+                process.stdin.write(job.to_json())
+                process.stdin.close()
+            for line in process.stdout:
+                say(line.rstrip())
+            status = process.wait()
+        finally:
+            # Ctrl-C reaches the worker too; anything else must not leave it running.
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    text = log.read_text(encoding="utf-8", errors="replace")
+    if status == USER_ERROR:
+        raise KgenError(text.strip().splitlines()[-1])
+    if status != 0:
+        kept = out.with_name(f"{out.name}.{LOG}")
+        shutil.copy(log, kept)
+        last = next((line for line in reversed(text.splitlines()) if line.strip()), "no message")
+        raise KgenError(
+            f"The converter failed with status {status}: {last.strip()[:200]}. Its log: {kept}"
+        )
+    log.unlink()
+
+
+def _environment() -> dict[str, str]:
+    """Make the worker's environment: TensorFlow on the CPU, quiet, importing what this imports."""
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "PYTHONWARNINGS": "ignore"}
+    paths = os.pathsep.join(path for path in sys.path if path)
+    kept = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "PYTHONPATH")}
+    return {**kept, **quiet, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+def prove(bundle: Bundle, say: Say = lambda line: None) -> list[Check]:
+    """Check every file of a bundle against the golden cases.
+
+    Raises:
+        KgenError: a file is missing, changed, or its runtime is not installed.
+    """
+    golden = bundle.golden()
+    checks = []
+    for part, entry in bundle.manifest.files():
+        say(f"checking {entry.path}")
+        checks.append(check(bundle, part, entry, golden))
+    return checks
+
+
+def _refuse_float32(refused: tuple[Check, ...], bundle: Bundle) -> None:
+    """Raise KgenError if a float32 file is not the model: then no file can be trusted."""
+    for found in refused:
+        if found.entry.precision == "fp32":
+            raise KgenError(f"{found.entry.path} is not the model: {found.problem}.")
+
+
+def with_files(manifest: Manifest, checks: tuple[Check, ...]) -> Manifest:
+    """Return the manifest with the files of these checks, and the errors that they measured."""
+    parts = {
+        name: replace(part, files=tuple(c.entry for c in checks if c.part == name))
+        for name, part in manifest.parts.items()
+    }
+    return replace(manifest, parts=parts)
+
+
+def move(folder: Path, out: Path) -> None:
+    """Put a finished folder in place; what was there goes away last."""
+    folder.chmod(0o777 & ~_umask())
+    if out.exists():
+        old = Path(tempfile.mkdtemp(prefix=".tmp-old-", dir=out.parent))
+        os.replace(out, old / out.name)
+        os.replace(folder, out)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        os.replace(folder, out)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""Models as ONNX files: conversion, fixed batch, smaller precisions, the sampler as a loop."""

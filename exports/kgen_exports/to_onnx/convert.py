@@ -1,0 +1,123 @@
+"""From a Keras model to an ONNX file that takes any batch."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+from kgen_exports.manifest import TensorSpec
+from kgen_exports.parts import Part
+
+OPSETS = (15, 16, 17, 18)
+"""tf2onnx writes no newer ones, and older ones lack what phones' runtimes have had for years."""
+BATCH = "batch"
+
+
+def convert(part: Part, path: Path, opset: int) -> ModelProto:
+    """Convert a part in float32, for any batch, and tidy the graph.
+
+    Args:
+        part: what to convert.
+        path: where the converter writes; the tidied model is not written.
+        opset: one of `OPSETS`.
+
+    Returns:
+        The model: named inputs and outputs in the part's order, the batch as ``batch``, no
+        operation that phones' accelerators lack for a want of another way to write it.
+    """
+    signature = [
+        keras.InputSpec(shape=spec.shape, dtype=spec.dtype, name=spec.name) for spec in part.inputs
+    ]
+    part.model().export(
+        str(path),
+        format="onnx",
+        verbose=False,
+        input_signature=[signature] if len(signature) > 1 else signature,
+        opset_version=opset,
+    )
+    model = onnx.load(path)
+    space_to_depth_as_convolution(model)
+    declare(model, part.inputs, part.outputs)
+    return model
+
+
+def declare(
+    model: ModelProto,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
+    batch: int | str = BATCH,
+) -> None:
+    """Rewrite the declared inputs and outputs: in order, with every size known but the batch's.
+
+    The converter leaves outputs without shapes and gives each batch a name of its own.
+    """
+    types = {"float32": onnx.TensorProto.FLOAT, "int32": onnx.TensorProto.INT32}
+    for declared, specs in ((model.graph.input, inputs), (model.graph.output, outputs)):
+        names = {value.name for value in declared}
+        if names != {spec.name for spec in specs}:
+            raise ValueError(
+                f"The converter was asked for {[s.name for s in specs]}. Received: {names}."
+            )
+        del declared[:]
+        declared.extend(
+            helper.make_tensor_value_info(spec.name, types[spec.dtype], [batch, *spec.shape[1:]])
+            for spec in specs
+        )
+    # Shapes inside were inferred for another batch; runtimes infer their own.
+    del model.graph.value_info[:]
+
+
+def space_to_depth_as_convolution(model: ModelProto) -> None:
+    """Replace SpaceToDepth, which NNAPI and CoreML lack, by a convolution that moves pixels.
+
+    A kernel of zeros and ones with the block's size and stride copies each pixel to its channel:
+    the numbers that come out are the same, bit for bit.
+    """
+    channels = _channels(model)
+    for index, node in enumerate(list(model.graph.node)):
+        if node.op_type != "SpaceToDepth":
+            continue
+        block = helper.get_node_attr_value(node, "blocksize")
+        kernel_name = f"{node.output[0]}__kernel"
+        model.graph.initializer.append(
+            numpy_helper.from_array(_mover(channels[node.input[0]], block), kernel_name)
+        )
+        model.graph.node.remove(node)
+        model.graph.node.insert(index, _convolution(node, kernel_name, block))
+
+
+def _convolution(node: NodeProto, kernel: str, block: int) -> NodeProto:
+    """Make the convolution that stands for a SpaceToDepth node."""
+    return helper.make_node(
+        "Conv",
+        [node.input[0], kernel],
+        list(node.output),
+        name=node.name,
+        kernel_shape=[block, block],
+        strides=[block, block],
+    )
+
+
+def _mover(channels: int, block: int) -> np.ndarray:
+    """Make the kernel, float32 (block^2 * channels, channels, block, block).
+
+    ONNX numbers the output channels ``(row * block + column) * channels + channel``.
+    """
+    kernel = np.zeros((block, block, channels, channels, block, block), np.float32)
+    for row in range(block):
+        for column in range(block):
+            kernel[row, column, :, :, row, column] = np.eye(channels)
+    return kernel.reshape(block * block * channels, channels, block, block)
+
+
+def _channels(model: ModelProto) -> dict[str, int]:
+    """Find the number of channels (axis 1) of every tensor whose shape can be inferred."""
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    values = [*inferred.value_info, *inferred.input, *inferred.output]
+    return {
+        value.name: value.type.tensor_type.shape.dim[1].dim_value
+        for value in values
+        if len(value.type.tensor_type.shape.dim) == 4
+    }

@@ -1,0 +1,135 @@
+"""The whole sampler of a diffusion model in one ONNX file: a Loop around the denoiser."""
+
+import numpy as np
+import onnx
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from kgen_exports.manifest import TensorSpec
+from kgen_exports.sampler import COLUMNS, SamplerTable
+from kgen_exports.to_onnx.convert import BATCH
+
+
+def sampler(
+    denoiser: ModelProto,
+    inputs: tuple[TensorSpec, ...],
+    table: SamplerTable,
+    batch: int | str = BATCH,
+) -> ModelProto:
+    """Build the sampler: ``noise`` (and ``step_noise``) in, ``image`` in [-1, 1] out.
+
+    The weights stay outside of the loop's body, so that the file is as large as the denoiser's.
+
+    Args:
+        denoiser: ONNX with inputs ``xt`` and ``t`` and one output, in any precision.
+        inputs: of the sampler: noise (B, H, W, C), and step_noise (B, S, H * W * C) if it adds any.
+        table: the coefficients of every step.
+        batch: the denoiser's.
+    """
+    graph = denoiser.graph
+    prediction = graph.output[0].name
+    picture = [batch, *inputs[0].shape[1:]]
+    outside, inside = _hoisted(graph)
+    body = helper.make_graph(
+        [*_before(batch), *inside, *_after(prediction, inputs)],
+        "step",
+        [
+            helper.make_tensor_value_info("kgen_i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("kgen_go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("xt", TensorProto.FLOAT, picture),
+        ],
+        [
+            helper.make_tensor_value_info("kgen_go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("kgen_x_prev", TensorProto.FLOAT, picture),
+        ],
+    )
+    loop = helper.make_node(
+        "Loop", ["kgen_steps", "kgen_true", "noise"], ["image"], name="steps", body=body
+    )
+    top = helper.make_graph(
+        [*outside, loop],
+        "sampler",
+        [
+            helper.make_tensor_value_info(s.name, TensorProto.FLOAT, [batch, *s.shape[1:]])
+            for s in inputs
+        ],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, picture)],
+        [*graph.initializer, *_constants(table, inputs[0].shape)],
+    )
+    return helper.make_model(
+        top, opset_imports=denoiser.opset_import, ir_version=denoiser.ir_version
+    )
+
+
+def _hoisted(graph: onnx.GraphProto) -> tuple[list[NodeProto], list[NodeProto]]:
+    """Split the nodes into those that depend on weights only, and the others.
+
+    What depends on weights only is computed once, before the loop. It must: ONNX Runtime 1.32
+    fails on a DequantizeLinear inside of a body whose weight is outside.
+    """
+    constant = {tensor.name for tensor in graph.initializer} | {""}
+    outside, inside = [], []
+    for node in graph.node:
+        if all(name in constant for name in node.input):
+            outside.append(node)
+            constant.update(node.output)
+        else:
+            inside.append(node)
+    return outside, inside
+
+
+def _before(batch: int | str) -> list[NodeProto]:
+    """Make the nodes that say which timestep this is, to every picture."""
+    look_up = helper.make_node("Gather", ["kgen_ts", "kgen_i"], ["kgen_t"], axis=0)
+    if not isinstance(batch, str):
+        # A constant shape: phones' runtimes need no arithmetic on shapes for it.
+        shape = helper.make_node("Constant", [], ["kgen_batch"], value_ints=[batch])
+        return [look_up, shape, helper.make_node("Expand", ["kgen_t", "kgen_batch"], ["t"])]
+    return [
+        look_up,
+        helper.make_node("Shape", ["xt"], ["kgen_shape"]),
+        helper.make_node("Gather", ["kgen_shape", "kgen_first"], ["kgen_batch"], axis=0),
+        helper.make_node("Expand", ["kgen_t", "kgen_batch"], ["t"]),
+    ]
+
+
+def _after(prediction: str, inputs: tuple[TensorSpec, ...]) -> list[NodeProto]:
+    """Make the nodes of one step: x0_hat, x_prev, and the noise where the sampler adds any."""
+    numbers = [
+        helper.make_node("Gather", [f"kgen_{column}", "kgen_i"], [f"kgen_{column}_i"], axis=0)
+        for column in COLUMNS[: 5 if len(inputs) > 1 else 4]
+    ]
+    nodes = [
+        *numbers,
+        helper.make_node("Mul", ["kgen_x0_from_xt_i", "xt"], ["kgen_a"]),
+        helper.make_node("Mul", ["kgen_x0_from_prediction_i", prediction], ["kgen_b"]),
+        helper.make_node("Add", ["kgen_a", "kgen_b"], ["kgen_x0"]),
+        helper.make_node("Clip", ["kgen_x0", "kgen_low", "kgen_high"], ["kgen_x0_hat"]),
+        helper.make_node("Mul", ["kgen_coef_x0_i", "kgen_x0_hat"], ["kgen_c"]),
+        helper.make_node("Mul", ["kgen_coef_xt_i", "xt"], ["kgen_d"]),
+        helper.make_node("Identity", ["kgen_go"], ["kgen_go_on"]),
+    ]
+    if len(inputs) == 1:
+        return [*nodes, helper.make_node("Add", ["kgen_c", "kgen_d"], ["kgen_x_prev"])]
+    return [
+        *nodes,
+        helper.make_node("Add", ["kgen_c", "kgen_d"], ["kgen_mean"]),
+        helper.make_node("Gather", ["step_noise", "kgen_i"], ["kgen_z_flat"], axis=1),
+        helper.make_node("Reshape", ["kgen_z_flat", "kgen_picture"], ["kgen_z"]),
+        helper.make_node("Mul", ["kgen_sigma_i", "kgen_z"], ["kgen_e"]),
+        helper.make_node("Add", ["kgen_mean", "kgen_e"], ["kgen_x_prev"]),
+    ]
+
+
+def _constants(table: SamplerTable, shape: tuple[int | None, ...]) -> list[TensorProto]:
+    """Make the table, and the few numbers that a loop needs."""
+    arrays = {
+        "kgen_ts": np.array(table.timesteps, np.int32),
+        "kgen_steps": np.array(table.num_steps, np.int64),
+        "kgen_true": np.array(True),
+        "kgen_first": np.zeros(1, np.int64),
+        "kgen_low": np.array(-1, np.float32),
+        "kgen_high": np.array(1, np.float32),
+        "kgen_picture": np.array([-1, *shape[1:]], np.int64),
+        **dict(zip((f"kgen_{c}" for c in COLUMNS), table.coefficients().T, strict=True)),
+    }
+    return [numpy_helper.from_array(np.array(a, order="C"), name) for name, a in arrays.items()]

@@ -1,0 +1,1 @@
+"""Models as TFLite files: conversion and smaller precisions, order of inputs, metadata."""
