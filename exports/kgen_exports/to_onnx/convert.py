@@ -10,8 +10,6 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 from kgen_exports.manifest import TensorSpec
 from kgen_exports.parts import Part
 
-OPSETS = (15, 16, 17, 18)
-"""tf2onnx writes no newer ones, and older ones lack what phones' runtimes have had for years."""
 BATCH = "batch"
 
 
@@ -21,7 +19,7 @@ def convert(part: Part, path: Path, opset: int) -> ModelProto:
     Args:
         part: what to convert.
         path: where the converter writes; the tidied model is not written.
-        opset: one of `OPSETS`.
+        opset: of `kgen_exports.job.OPSETS`.
 
     Returns:
         The model: named inputs and outputs in the part's order, the batch as ``batch``, no
@@ -30,7 +28,8 @@ def convert(part: Part, path: Path, opset: int) -> ModelProto:
     signature = [
         keras.InputSpec(shape=spec.shape, dtype=spec.dtype, name=spec.name) for spec in part.inputs
     ]
-    part.model().export(
+    network = part.model()
+    network.export(
         str(path),
         format="onnx",
         verbose=False,
@@ -38,6 +37,7 @@ def convert(part: Part, path: Path, opset: int) -> ModelProto:
         opset_version=opset,
     )
     model = onnx.load(path)
+    shorten_names(model, network)
     space_to_depth_as_convolution(model)
     declare(model, part.inputs, part.outputs)
     return model
@@ -67,6 +67,57 @@ def declare(
         )
     # Shapes inside were inferred for another batch; runtimes infer their own.
     del model.graph.value_info[:]
+
+
+def shorten_names(model: ModelProto, network: keras.Model) -> None:
+    """Name nodes and tensors after the network's layers: ``stem/BiasAdd``.
+
+    The converter writes every name as a path through all models, with a number behind each:
+    ``denoiser_1/ema_denoiser_1/stem_1/BiasAdd:0``; a tenth of a small file is such names.
+    """
+    models, layers = {network.name}, set()
+    for layer in network._flatten_layers(include_self=False):
+        (models if isinstance(layer, keras.Model) else layers).add(layer.name)
+    keep = {value.name for value in [*model.graph.input, *model.graph.output]}
+    taken: set[str] = set(keep)
+    new: dict[str, str] = {}
+
+    def short(name: str) -> str:
+        if name in keep or not name:
+            return name
+        if name not in new:
+            new[name] = _free(_short(name, models, layers), taken)
+        return new[name]
+
+    for tensor in model.graph.initializer:
+        tensor.name = short(tensor.name)
+    for node in model.graph.node:
+        node.input[:] = [short(name) for name in node.input]
+        node.output[:] = [short(name) for name in node.output]
+    used: set[str] = set()
+    for node in model.graph.node:
+        node.name = _free(_short(node.name, models, layers), used)
+
+
+def _short(name: str, models: set[str], layers: set[str]) -> str:
+    """Take models, numbers behind layers, and the output's number out of a path."""
+    words = []
+    for word in name.removesuffix(":0").split("/"):
+        stem, _, number = word.rpartition("_")
+        base = stem if number.isdigit() else word
+        if base in models or word in models:
+            continue
+        words.append(base if base in layers else word)
+    return "/".join(words) or name
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return the name, or one like it that is not taken, and take it."""
+    free, copy = name, 2
+    while free in taken:
+        free, copy = f"{name}__{copy}", copy + 1
+    taken.add(free)
+    return free
 
 
 def space_to_depth_as_convolution(model: ModelProto) -> None:
