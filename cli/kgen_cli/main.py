@@ -6,19 +6,22 @@ from typing import Annotated
 import typer
 
 from kgen import __version__
-from kgen_cli import doctor, runs, sample, train
+from kgen_cli import doctor, export, generate, runs, sample, train, verify
 from kgen_cli.application import Application, Settings
 
 app = typer.Typer(
     cls=Application,
     name="kgen",
-    help="Train GANs, VAEs and diffusion models on JAX, TensorFlow or PyTorch, and sample them.",
+    help="Train GANs, VAEs and diffusion models on JAX, TensorFlow or PyTorch, and ship them.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 app.add_typer(train.app, name="train")
 app.command("sample")(sample.sample)
+app.command("export")(export.export)
+app.command("verify")(verify.verify)
+app.command("generate")(generate.generate)
 app.command("runs")(runs.runs)
 app.command("doctor")(doctor.doctor)
 

@@ -202,3 +202,18 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, expand=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def telling() -> Iterator[Callable[[str], None]]:
+    """Yield a function of a line that shows what is being done.
+
+    On a terminal the line replaces the one before; elsewhere every line is printed. Both on
+    stderr: stdout stays free for the command's result.
+    """
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda line: print(line, file=sys.stderr, flush=True)
+        return
+    with console.status("starting") as status:
+        yield lambda line: status.update(Text(line))

@@ -66,6 +66,31 @@ def hushed() -> Iterator[None]:
         os.close(kept)
 
 
+@contextmanager
+def runtimes_hushed(debug: bool) -> Iterator[None]:
+    """Keep what ONNX Runtime and LiteRT write to stderr from C++ off the terminal.
+
+    Python's own stderr still shows: progress, notes, errors.
+    """
+    if debug:
+        yield
+        return
+    sys.stderr.flush()
+    shown, kept = sys.stderr, os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        if shown is sys.__stderr__:
+            sys.stderr = os.fdopen(os.dup(kept), "w", buffering=1)
+        yield
+    finally:
+        if sys.stderr is not shown:
+            sys.stderr.close()
+            sys.stderr = shown
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def _show_warning(message: Warning | str, *_details: Any, **_more: Any) -> None:
     """Print one of kgen's own warnings on one line."""
     print("Warning:", " ".join(str(message).split()), file=sys.stderr)

@@ -16,8 +16,9 @@ from kgen_exports.job import Job
 from kgen_exports.manifest import Manifest
 from kgen_exports.proof import Check, check
 from kgen_exports.runtime import Bundle
+from kgen_exports.runtime.session import RUNTIMES, installed
 
-LOG = "export.log"
+LOG = "converter.log"
 USER_ERROR = 2
 """Status of a worker that ended with an error that the user can mend."""
 
@@ -57,10 +58,11 @@ def export(job: Job, out: Path, *, force: bool = False, say: Say = lambda line: 
     """
     check_finished(Run.open(job.run))
     check_free(out, force)
+    check_runtimes(job)
     with staging(out) as folder:
         convert(job, folder, out, say)
         bundle = Bundle(folder, Manifest.read(folder))
-        checks = prove(bundle, say)
+        checks, _ = prove(bundle, say)
         passed = tuple(c for c in checks if c.problem is None)
         refused = tuple(c for c in checks if c.problem is not None)
         _refuse_float32(refused, bundle)
@@ -86,6 +88,23 @@ def check_finished(run: Run) -> None:
         f"An export takes a finished run. Received: {run.path}, at {steps}. Finish it with: "
         f"kgen train {run.config.family} --resume --run {run.path}"
     )
+
+
+def check_runtimes(job: Job) -> None:
+    """Refuse to write what cannot be run here: a file that was not run is not proven.
+
+    Raises:
+        KgenError: a runtime is not installed.
+    """
+    packages = {"onnxruntime": "onnxruntime", "litert": "ai-edge-litert"}
+    for runtime, form in RUNTIMES.items():
+        if form in job.formats and runtime not in installed():
+            others = [name for name in job.formats if name != form]
+            rest = f", or export --{others[0]} only" if others else ""
+            raise KgenError(
+                f"Exporting {form} needs {runtime}, to run what it writes. "
+                f"Install it: pip install {packages[runtime]}{rest}."
+            )
 
 
 def check_free(out: Path, force: bool) -> None:
@@ -139,7 +158,8 @@ def convert(job: Job, folder: Path, out: Path, say: Say) -> None:
     Raises:
         KgenError: it failed; the message names its log, kept beside the bundle's place.
     """
-    command = [sys.executable, "-m", "kgen_exports.worker", str(folder)]
+    # -P: a folder named kgen where the command is run must not be taken for the package.
+    command = [sys.executable, "-P", "-m", "kgen_exports.worker", str(folder)]
     log = folder / LOG
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
@@ -164,7 +184,7 @@ def convert(job: Job, folder: Path, out: Path, say: Say) -> None:
     if status == USER_ERROR:
         raise KgenError(text.strip().splitlines()[-1])
     if status != 0:
-        kept = out.with_name(f"{out.name}.{LOG}")
+        kept = out.with_name(f"{out.name}.log")
         shutil.copy(log, kept)
         last = next((line for line in reversed(text.splitlines()) if line.strip()), "no message")
         raise KgenError(
@@ -181,18 +201,29 @@ def _environment() -> dict[str, str]:
     return {**kept, **quiet, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": "-1"}
 
 
-def prove(bundle: Bundle, say: Say = lambda line: None) -> list[Check]:
+def prove(bundle: Bundle, say: Say = lambda line: None) -> tuple[list[Check], dict[str, int]]:
     """Check every file of a bundle against the golden cases.
 
+    Returns:
+        The checks, and by runtime the number of files that were not checked because it is not
+        installed here.
+
     Raises:
-        KgenError: a file is missing, changed, or its runtime is not installed.
+        KgenError: a file is missing or changed, or no runtime is installed.
     """
     golden = bundle.golden()
-    checks = []
+    here = {RUNTIMES[name] for name in installed()}
+    if not here:
+        raise KgenError("No runtime is installed. pip install onnxruntime ai-edge-litert")
+    checks, skipped = [], dict[str, int]()
     for part, entry in bundle.manifest.files():
-        say(f"checking {entry.path}")
-        checks.append(check(bundle, part, entry, golden))
-    return checks
+        if entry.format in here:
+            say(f"checking {entry.path}")
+            checks.append(check(bundle, part, entry, golden))
+        else:
+            runtime = next(name for name, form in RUNTIMES.items() if form == entry.format)
+            skipped[runtime] = skipped.get(runtime, 0) + 1
+    return checks, skipped
 
 
 def _refuse_float32(refused: tuple[Check, ...], bundle: Bundle) -> None:

@@ -82,6 +82,10 @@ class Job:
                 f"A sampler belongs to a ddpm. Received: {', '.join(self.sampler)} for a "
                 f"{self.family}."
             )
+        wrong = {"ddpm": "eta", "ddim": "variance"}[self.sampler.get("sampler", "ddim")]
+        if wrong in self.sampler:
+            other = "ddim" if wrong == "eta" else "ddpm"
+            raise KgenError(f"{wrong} belongs to the sampler {other}. Give --sampler {other}.")
         if not 1 <= self.batch <= MAX_BATCH:
             raise KgenError(f"batch takes 1 to {MAX_BATCH}. Received: batch={self.batch}.")
         if self.opset not in OPSETS:

@@ -109,8 +109,9 @@ class OnnxSession(Session):
         self._session: Any = ort.InferenceSession(path.read_bytes(), options, providers=providers)
         if device == "gpu" and "CUDAExecutionProvider" not in self._session.get_providers():
             raise KgenError(
-                "device='gpu' expects a CUDA GPU with its driver, CUDA 12 and cuDNN 9. Received: "
-                "ONNX Runtime could not start CUDA here. See kgen doctor, or use --device cpu."
+                "device='gpu' expects a CUDA GPU, its driver, and the CUDA and cuDNN that this "
+                "onnxruntime-gpu was built for. Received: none that ONNX Runtime could start. "
+                "See kgen doctor, or use --device cpu."
             )
         self.inputs = {
             i.name: tuple(n if isinstance(n, int) else None for n in i.shape)

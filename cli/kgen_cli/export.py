@@ -1,0 +1,172 @@
+"""`kgen export`: a run's networks as ONNX and TFLite files, proven to draw the same."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kgen.errors import KgenError
+from kgen.families import FAMILIES
+from kgen.run import Run
+from kgen_cli.application import say_error, settings
+from kgen_cli.bundles import ERROR_COLUMNS, EXPORT_FOLDER, error_rows, print_table
+from kgen_cli.options import dim
+from kgen_cli.progress import telling
+from kgen_cli.sample import Sampler, Variance, _complete_run
+from kgen_cli.session import runtimes_hushed
+
+WHAT, SAMPLER, OUTPUT = "What", "Sampler (DDPM)", "Output"
+
+
+def _option(*names: str, text: str, default: str, panel: str, **more: Any) -> Any:
+    """Make an option that is None unless given; `default` says what that means."""
+    text += dim(f" [default: {default}]")
+    return typer.Option(*names, help=text, show_default=False, rich_help_panel=panel, **more)
+
+
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help=f"Folder of a run, or a family ({', '.join(FAMILIES)}) for its newest run.",
+        autocompletion=_complete_run,
+    ),
+]
+Onnx = Annotated[bool, typer.Option("--onnx", metavar="", rich_help_panel=WHAT, help="Write ONNX.")]
+TFLite = Annotated[
+    bool,
+    typer.Option(
+        "--tflite", metavar="", rich_help_panel=WHAT,
+        help="Write TFLite." + dim(" [default: without --onnx and --tflite, both]"),
+    ),
+]  # fmt: skip
+Precisions = Annotated[
+    str | None,
+    _option(
+        "--precision", text="Of fp32, fp16, int8, int8-static (not for DDPM), with commas.",
+        default="fp32,fp16,int8", panel=WHAT, metavar="NAME,...",
+    ),
+]  # fmt: skip
+Parts = Annotated[
+    str | None,
+    _option(
+        "--parts",
+        text="GAN: generator, discriminator. AE, VAE: decoder, encoder. DDPM: denoiser, sampler.",
+        default="all but the discriminator", panel=WHAT, metavar="NAME,...",
+    ),
+]  # fmt: skip
+Batch = Annotated[
+    int,
+    typer.Option(
+        min=1, max=1024, metavar="INT", rich_help_panel=WHAT,
+        help="Pictures in a call of the files with a fixed batch: TFLite, and ONNX named .bN.",
+    ),
+]  # fmt: skip
+Opset = Annotated[
+    int, typer.Option(min=15, max=18, metavar="INT", rich_help_panel=WHAT, help="ONNX opset.")
+]
+SamplerName = Annotated[
+    Sampler | None,
+    _option(
+        text="Sampler in the bundle's table and sampler file.", default="ddim", panel=SAMPLER,
+        metavar="NAME",
+    ),
+]  # fmt: skip
+NumSteps = Annotated[
+    int | None,
+    _option(
+        text="Network calls for a picture.",
+        default="ddim 20, ddpm all",
+        panel=SAMPLER,
+        metavar="INT",
+        min=1,
+    ),
+]
+Eta = Annotated[
+    float | None,
+    _option(
+        text="Noise of ddim, an input of the file: 0 none, 1 as much as ddpm.", default="0",
+        panel=SAMPLER, metavar="FLOAT", min=0, max=1,
+    ),
+]  # fmt: skip
+VarianceName = Annotated[
+    Variance | None,
+    _option(
+        text=f"Noise of ddpm: {' | '.join(Variance)}.", default=Variance.FIXED_SMALL,
+        panel=SAMPLER, metavar="NAME",
+    ),
+]  # fmt: skip
+Out = Annotated[
+    Path | None,
+    _option(text="Folder of the bundle.", default=f"RUN/{EXPORT_FOLDER}", panel=OUTPUT,
+            metavar="DIR"),
+]  # fmt: skip
+Force = Annotated[
+    bool,
+    typer.Option("--force", metavar="", rich_help_panel=OUTPUT, help="Write over a bundle there."),
+]
+
+
+def export(
+    ctx: typer.Context,
+    run: RunName,
+    *,
+    onnx: Onnx = False,
+    tflite: TFLite = False,
+    precision: Precisions = None,
+    parts: Parts = None,
+    batch: Batch = 1,
+    opset: Opset = 17,
+    sampler: SamplerName = None,
+    num_steps: NumSteps = None,
+    eta: Eta = None,
+    variance: VarianceName = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Export a run to ONNX and TFLite, and prove that the files draw the same pictures."""
+    from kgen_exports.job import Job
+
+    opened = Run.open(run, root=settings(ctx).runs_root)
+    formats = tuple(name for name, on in (("onnx", onnx), ("tflite", tflite)) if on)
+    asked = {"sampler": sampler, "num_steps": num_steps, "eta": eta, "variance": variance}
+    job = Job(
+        run=str(opened.path),
+        family=opened.config.family,
+        **({"formats": formats} if formats else {}),
+        **({"precisions": _names(precision)} if precision is not None else {}),
+        parts=_names(parts) if parts is not None else (),
+        sampler={
+            key: getattr(value, "value", value) for key, value in asked.items() if value is not None
+        },
+        batch=batch,
+        opset=opset,
+    )
+    _export(job, out or opened.path / EXPORT_FOLDER, force, settings(ctx).debug)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Split names at commas, each once.
+
+    Raises:
+        KgenError: there are none.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise KgenError(f"A list takes names with commas between them. Received: {text!r}.")
+    return names
+
+
+def _export(job: Any, out: Path, force: bool, debug: bool) -> None:
+    """Export, and say how far every file is from the model."""
+    from kgen_exports.export import export
+
+    with runtimes_hushed(debug), telling() as say:
+        done = export(job, out, force=force, say=say)
+    print_table(ERROR_COLUMNS, error_rows([*done.passed, *done.refused]))
+    typer.echo(f"Bundle:   {done.path}")
+    typer.echo(f"Pictures: kgen generate {done.path}")
+    if done.refused:
+        names = ", ".join(check.entry.path for check in done.refused)
+        say_error(f"Not in the bundle, being too far from the model: {names}. See the table.")
+        raise typer.Exit(1)
