@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kgen import __version__
-from kgen_cli import doctor, runs, sample, train
+from kgen_cli import doctor, lint, runs, sample, train
 from kgen_cli.application import Application, Settings
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.add_typer(train.app, name="train")
 app.command("sample")(sample.sample)
 app.command("runs")(runs.runs)
+app.command("lint")(lint.lint)
 app.command("doctor")(doctor.doctor)
 
 

@@ -1,0 +1,41 @@
+"""Bytes that a file carries for nothing: weights that nobody reads, or that are there twice."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from kgen_exports.lint.report import Finding, finding_if
+
+# Below this, sharing saves less than the names of the tensors take.
+WORTH_SAYING = 1024
+
+
+def duplicates(weights: Iterable[tuple[str, tuple[object, bytes]]]) -> Iterator[Finding]:
+    """Yield a finding if equal weights are stored more than once.
+
+    Args:
+        weights: name, and what makes two of them equal; the last of it is the bytes.
+    """
+    same: defaultdict[tuple[object, bytes], list[str]] = defaultdict(list)
+    for name, key in weights:
+        if len(key[1]) >= WORTH_SAYING:
+            same[key].append(name)
+    extra = {key: names for key, names in same.items() if len(names) > 1}
+    wasted = sum(len(key[1]) * (len(names) - 1) for key, names in extra.items())
+    yield from finding_if(
+        [" = ".join(names) for names in extra.values()], "warning", "duplicate-weights",
+        f"{wasted:,} bytes are copies of weights that are already there: share the tensor",
+    )  # fmt: skip
+
+
+def unused(weights: Iterable[tuple[str, int]]) -> Iterator[Finding]:
+    """Yield a finding for weights that nothing reads.
+
+    Args:
+        weights: name and bytes of each.
+    """
+    found = list(weights)
+    yield from finding_if(
+        [name for name, _ in found], "warning", "unused-weights",
+        f"{sum(count for _, count in found):,} bytes are weights that no operator reads: "
+        "remove them",
+    )  # fmt: skip
