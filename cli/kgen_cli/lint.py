@@ -20,7 +20,7 @@ _TITLES = {
 
 
 def lint(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="ONNX or TFLite files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="ONNX or TFLite files.")],
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Print all that was found, for programs.")
     ] = False,
@@ -79,10 +79,10 @@ def _summary(report: dict[str, Any]) -> list[str]:
     facts = [
         f"{kind}{', ' if version else ''}{version}",
         size(report["size"]),
-        f"{sum(report['nodes'].values()):,} operators of {len(report['nodes'])} kinds",
+        _operators(report["nodes"]),
         f"at most {report['max_rank']} axes",
     ]
-    ends = [" ".join(_tensor(t) for t in report[end]) for end in ("inputs", "outputs")]
+    ends = [", ".join(_tensor(t) for t in report[end]) for end in ("inputs", "outputs")]
     lines = [", ".join(facts), " -> ".join(ends)]
     if report["verdicts"]:
         lines.append(
@@ -93,6 +93,14 @@ def _summary(report: dict[str, Any]) -> list[str]:
             )
         )
     return lines
+
+
+def _operators(nodes: dict[str, int]) -> str:
+    """Write how many operators there are, the most frequent by name."""
+    total = sum(nodes.values())
+    named = [f"{name} {count}" for name, count in list(nodes.items())[:4]]
+    rest = ["..."] if len(nodes) > 4 else []
+    return f"{total:,} operator{'' if total == 1 else 's'} ({' '.join([*named, *rest])})"
 
 
 def _tensor(tensor: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Read ONNX files whoever made them, and walk their graphs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,20 +79,29 @@ def walk_nodes(graph: Any) -> Iterator[Any]:
 
 def tensors(model: Any) -> Iterator[Any]:
     """Yield every tensor that a model holds: initialisers and attributes, at any depth."""
-    for graph in graphs(model.graph):
-        yield from graph.initializer
-        for sparse in graph.sparse_initializer:
-            yield from (sparse.values, sparse.indices)
-    nodes = [*walk_nodes(model.graph)]
+    roots = [model.graph]
+    for training in model.training_info:
+        roots += (training.initialization, training.algorithm)
+    every = [graph for root in roots for graph in graphs(root)]
+    nodes = [node for graph in every for node in graph.node]
     for function in model.functions:
         nodes += walk_nodes(function)
+        every += [graph for graph in graphs(function) if graph is not function]
+    for graph in every:
+        yield from graph.initializer
+        yield from _dense(graph.sparse_initializer)
     for node in nodes:
         for attribute in node.attribute:
             yield from attribute.tensors
+            yield from _dense((attribute.sparse_tensor, *attribute.sparse_tensors))
             if attribute.HasField("t"):
                 yield attribute.t
-            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                yield from (sparse.values, sparse.indices)
+
+
+def _dense(sparse: Iterable[Any]) -> Iterator[Any]:
+    """Yield the two tensors that each sparse tensor is stored as."""
+    for tensor in sparse:
+        yield from (tensor.values, tensor.indices)
 
 
 def external_tensors(model: Any) -> list[tuple[str, str]]:

@@ -82,11 +82,11 @@ def _weights(model: Any) -> Iterator[Finding]:
     read |= {output.name for graph in every for output in graph.output}
     initialisers = [tensor for graph in every for tensor in graph.initializer]
     yield from weights.unused((t.name, t.ByteSize()) for t in initialisers if t.name not in read)
-    yield from weights.duplicates((t.name, _content(t)) for t in initialisers)
+    yield from weights.duplicates((t.name, *_content(t)) for t in initialisers)
 
 
 def _content(tensor: Any) -> tuple[object, bytes]:
-    """Return what makes two tensors equal, whatever they are called."""
+    """Return what makes two tensors equal, whatever they are called; the bytes last."""
     if tensor.raw_data:
         return (tensor.data_type, tuple(tensor.dims)), tensor.raw_data
     unnamed = type(tensor)()
@@ -103,12 +103,13 @@ def _accelerators(facts: onnx_types.Facts, verdicts: Mapping[str, Verdict]) -> I
         verdict = verdicts.get(name)
         if verdict is None or verdict.verdict == "YES":
             continue
+        pieces = f" in {verdict.partitions} pieces" if verdict.partitions > 1 else ""
         lacks = f", without {', '.join(verdict.unsupported)}" if verdict.unsupported else ""
         pinned = f"; with the batch pinned to 1: {verdict.pinned}" if verdict.pinned else ""
         yield Finding(
             # A loop is meant for the CPU; an open batch has its own note and its own answer.
             severity="note" if loops or verdict.pinned == "YES" else "warning",
             rule=name.replace("_", "-"),
-            message=f"{title} would run {verdict.supported} of {verdict.total} nodes in "
-            f"{verdict.partitions} pieces{lacks}: {verdict.verdict}{pinned}",
+            message=f"{title} would run {verdict.supported} of {verdict.total} nodes{pieces}"
+            f"{lacks}: {verdict.verdict}{pinned}",
         )

@@ -42,6 +42,7 @@ class Facts:
         for function in model.functions:
             self.nodes += walk_nodes(function)
         self._names = {number: name for name, number in onnx_package().TensorProto.DataType.items()}
+        self.inferred = bool(values)
         self._values = dict(values)
         for graph in graphs(model.graph):
             for value in (*graph.input, *graph.output, *graph.value_info):
@@ -50,10 +51,13 @@ class Facts:
                 self._values.setdefault(tensor.name, (tensor.data_type, tuple(tensor.dims)))
 
     @cached_property
-    def constants(self) -> set[str]:
-        """Names of the values that the file itself holds."""
-        initialisers = {t.name for g in graphs(self.model.graph) for t in g.initializer}
-        return initialisers | {n.output[0] for n in self.nodes if n.op_type == "Constant"}
+    def held(self) -> dict[str, Any]:
+        """The tensors that the file itself holds, by name."""
+        found = {t.name: t for graph in graphs(self.model.graph) for t in graph.initializer}
+        for node in self.nodes:
+            if node.op_type == "Constant" and node.output and node.attribute:
+                found[node.output[0]] = node.attribute[0].t
+        return found
 
     @property
     def inputs(self) -> list[TensorInfo]:
@@ -82,11 +86,8 @@ class Facts:
 
     def is_false(self, name: str) -> bool:
         """Tell whether a value is a constant, and false."""
-        for graph in graphs(self.model.graph):
-            for tensor in graph.initializer:
-                if tensor.name == name:
-                    return not any(tensor.raw_data) and not any(tensor.int32_data)
-        return False
+        tensor = self.held.get(name)
+        return tensor is not None and not any(tensor.raw_data) and not any(tensor.int32_data)
 
     def of_kind(self, *kinds: str) -> list[str]:
         """List the values of some types."""
@@ -145,6 +146,9 @@ def _ranks(facts: Facts) -> Iterator[Finding]:
 
 def _open_sizes(facts: Facts) -> Iterator[Finding]:
     """Find sizes that are known only when the model runs."""
+    if all(_fixed(size) for info in facts.inputs for size in _known(facts, info.name)):
+        yield from _open_inside(facts)
+        return
     batches, others = [], []
     for info in (*facts.inputs, *facts.outputs):
         axes = [axis for axis, size in enumerate(info.shape or ()) if not _fixed(size)]
@@ -162,18 +166,26 @@ def _open_sizes(facts: Facts) -> Iterator[Finding]:
         "sizes other than the batch are open: accelerators refuse the file, and memory cannot be "
         "planned. Export with fixed sizes",
     )  # fmt: skip
-    if not batches and not others:
-        # Bodies of loops state their shapes rarely; those of the main graph follow from the inputs.
-        loose = [
-            label(node)
-            for node in facts.model.graph.node
-            for name in node.output
-            if name and not all(_fixed(size) for size in facts.sizes(name) or (0,))
-        ]
-        yield from finding_if(
-            loose, "warning", "dynamic-inside",
-            "sizes depend on values, though all inputs are fixed: such nodes stay on the CPU",
-        )  # fmt: skip
+
+
+def _open_inside(facts: Facts) -> Iterator[Finding]:
+    """Find nodes of the main graph whose sizes do not follow from those of its inputs."""
+    # Bodies of loops seldom state their shapes; without inference no graph does.
+    loose = [
+        label(node)
+        for node in (facts.model.graph.node if facts.inferred else ())
+        if not all(_fixed(size) for name in node.output if name for size in _known(facts, name))
+    ]
+    yield from finding_if(
+        loose, "warning", "dynamic-inside",
+        "sizes depend on values, though all inputs are fixed: such nodes stay on the CPU",
+    )  # fmt: skip
+
+
+def _known(facts: Facts, name: str) -> Sequence[int | str | None]:
+    """Return a value's sizes; one that is open where even the rank is unknown."""
+    sizes = facts.sizes(name)
+    return (None,) if sizes is None else sizes
 
 
 def _fixed(size: int | str | None) -> bool:
@@ -243,7 +255,7 @@ def _int64(facts: Facts) -> Iterator[Finding]:
 
 def _shape_values(facts: Facts) -> set[str]:
     """Return the values that say shapes, or follow from shapes and constants alone."""
-    known = set(facts.constants)
+    known = set(facts.held)
     for node in facts.nodes:  # in the order they run, so one pass forward
         inputs: Sequence[str] = [name for name in node.input if name]
         if node.op_type in _SHAPE_OUTPUTS or (inputs and all(name in known for name in inputs)):

@@ -74,7 +74,5 @@ def _weights(contents: Contents) -> Iterator[Finding]:
     )
     # Their types need not be compared: as bytes they could be one buffer whatever reads them.
     yield from weights.duplicates(
-        (owners[number], ((), bytes(data)))
-        for number, data in buffers
-        if number in owners and len(data) >= weights.WORTH_SAYING
+        (owners[number], None, data) for number, data in buffers if number in owners
     )

@@ -52,19 +52,18 @@ def _ranks(contents: Contents) -> Iterator[Finding]:
 
 def _open_sizes(contents: Contents) -> Iterator[Finding]:
     """Find sizes that are known only when the model runs."""
-    ends = [tensor for tensor in (*contents.inputs, *contents.outputs) if tensor.dynamic]
-    yield from finding_if(
-        [str(tensor) for tensor in ends], "error", "dynamic",
-        "open sizes, the batch among them: LiteRT.js rejects the file and GPU delegates do not "
-        "take it. Export with a fixed batch",
-    )  # fmt: skip
-    if not ends:
+    if any(tensor.dynamic for tensor in contents.inputs):
         yield from finding_if(
-            [str(tensor) for tensor in contents.tensors if tensor.dynamic], "error",
-            "dynamic-inside",
-            "sizes inside depend on values, though inputs and outputs are fixed: delegates refuse "
-            "such files",
+            [str(tensor) for tensor in (*contents.inputs, *contents.outputs) if tensor.dynamic],
+            "error", "dynamic",
+            "open sizes: LiteRT.js rejects the file and GPU delegates do not take it, even if only "
+            "the batch is open. Export with a fixed batch",
         )  # fmt: skip
+        return
+    yield from finding_if(
+        [str(tensor) for tensor in contents.tensors if tensor.dynamic], "error", "dynamic-inside",
+        "sizes depend on values, though all inputs are fixed: delegates refuse such files",
+    )  # fmt: skip
 
 
 def _types(contents: Contents) -> Iterator[Finding]:

@@ -1,26 +1,30 @@
 """Bytes that a file carries for nothing: weights that nobody reads, or that are there twice."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from kgen_exports.lint.report import Finding, finding_if
 
+Buffer = bytes | memoryview
+
 # Below this, sharing saves less than the names of the tensors take.
 WORTH_SAYING = 1024
 
 
-def duplicates(weights: Iterable[tuple[str, tuple[object, bytes]]]) -> Iterator[Finding]:
+def duplicates(weights: Iterable[tuple[str, object, Buffer]]) -> Iterator[Finding]:
     """Yield a finding if equal weights are stored more than once.
 
     Args:
-        weights: name, and what makes two of them equal; the last of it is the bytes.
+        weights: name, what must be equal besides the bytes, and the bytes.
     """
-    same: defaultdict[tuple[object, bytes], list[str]] = defaultdict(list)
-    for name, key in weights:
-        if len(key[1]) >= WORTH_SAYING:
-            same[key].append(name)
+    same: defaultdict[tuple[object, int, bytes], list[str]] = defaultdict(list)
+    for name, kind, data in weights:
+        if len(data) >= WORTH_SAYING:
+            # A hash in place of the bytes, of which the file holds one copy already.
+            same[kind, len(data), hashlib.sha256(data).digest()].append(name)
     extra = {key: names for key, names in same.items() if len(names) > 1}
-    wasted = sum(len(key[1]) * (len(names) - 1) for key, names in extra.items())
+    wasted = sum(length * (len(names) - 1) for (_, length, _), names in extra.items())
     yield from finding_if(
         [" = ".join(names) for names in extra.values()], "warning", "duplicate-weights",
         f"{wasted:,} bytes are copies of weights that are already there: share the tensor",
