@@ -93,6 +93,13 @@ def test_places_name_three():
     assert places(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
 
 
+def test_long_places_keep_their_ends():
+    said = places([f"CONV_2D {'layer;' * 500} last"])
+    assert said.startswith("CONV_2D layer;")
+    assert said.endswith("layer; last")
+    assert len(said) <= 80
+
+
 def test_findings_keep_their_order_within_a_severity():
     made = [
         Finding(severity=severity, rule=rule, message="")

@@ -102,7 +102,7 @@ def index_chain():
 
 def unused():
     made = convolution()
-    made.graph.initializer.append(weights("forgotten", 100))
+    made.graph.initializer.append(weights("forgotten", 400))
     return made
 
 
@@ -305,6 +305,31 @@ def test_weights_elsewhere_are_named_and_never_opened(reports, tmp_path, monkeyp
     assert finding.where == "w1 in '/etc/hostname'"
     monkeypatch.setattr(native, "ask", lambda path: pytest.fail("opened by a library"))
     assert not lint(reports["weights elsewhere"].path).ok
+
+
+def outside(name):
+    """A tensor whose values are in another file."""
+    tensor = weights(name, 2, 2)
+    onnx.external_data_helper.set_external_data(tensor, f"{name}.bin")
+    tensor.ClearField("raw_data")
+    return tensor
+
+
+def test_weights_elsewhere_are_found_wherever_a_file_can_hide_them():
+    made = loop()
+    body = made.graph.node[0].attribute[0].g
+    body.initializer.append(outside("in a body"))
+    body.node.append(helper.make_node("Constant", [], ["c"], value=outside("in a constant")))
+    sparse = made.graph.sparse_initializer.add()
+    sparse.values.CopyFrom(outside("in a sparse one"))
+    made.training_info.add().algorithm.initializer.append(outside("in training"))
+    node = helper.make_node("Constant", [], ["y"], value=outside("in a function"))
+    made.functions.append(helper.make_function("f", "F", [], ["y"], [node], []))
+    kept = graph.parse_onnx(made.SerializeToString(), "m.onnx")
+    assert sorted(location for _, location in graph.external_tensors(kept)) == [
+        "in a body.bin", "in a constant.bin", "in a function.bin", "in a sparse one.bin",
+        "in training.bin",
+    ]  # fmt: skip
 
 
 def test_a_branch_is_searched_like_the_main_graph():

@@ -172,6 +172,7 @@ def test_unused_and_duplicated_weights_are_counted(clean, tmp_path):
     assert found["duplicate-weights"].message.startswith("1,024 bytes")
     assert "again" in found["duplicate-weights"].where
     assert found["unused-weights"].message.startswith("7 bytes")
+    assert found["unused-weights"].severity == "note"
 
 
 def test_weights_elsewhere_are_an_error_and_never_opened(clean, tmp_path):

@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
 
-# How many places a finding names before it only counts the rest.
+# How many places a finding names before it only counts the rest, and how much of a name it says:
+# converters join the names of all layers that they merge.
 NAMED = 3
+NAME_LENGTH = 80
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,8 +116,14 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def places(names: Sequence[str]) -> str:
     """Name the first few places of many: `a, b, c and 12 more`."""
-    named = ", ".join(names[:NAMED])
+    named = ", ".join(_short(name) for name in names[:NAMED])
     return f"{named} and {len(names) - NAMED} more" if len(names) > NAMED else named
+
+
+def _short(name: str) -> str:
+    """Cut a long name in its middle: what it is stands first, which one it is last."""
+    half = (NAME_LENGTH - 3) // 2
+    return name if len(name) <= NAME_LENGTH else f"{name[:half]}...{name[-half:]}"
 
 
 def finding_if(

@@ -8,7 +8,7 @@ from kgen_exports.lint.report import Finding, finding_if
 
 Buffer = bytes | memoryview
 
-# Below this, sharing saves less than the names of the tensors take.
+# Less than this is nothing beside the names of the tensors.
 WORTH_SAYING = 1024
 
 
@@ -38,8 +38,8 @@ def unused(weights: Iterable[tuple[str, int]]) -> Iterator[Finding]:
         weights: name and bytes of each.
     """
     found = list(weights)
+    wasted = sum(count for _, count in found)
     yield from finding_if(
-        [name for name, _ in found], "warning", "unused-weights",
-        f"{sum(count for _, count in found):,} bytes are weights that no operator reads: "
-        "remove them",
+        [name for name, _ in found], "warning" if wasted >= WORTH_SAYING else "note",
+        "unused-weights", f"{wasted:,} bytes are weights that no operator reads: remove them",
     )  # fmt: skip
