@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kgen import __version__
-from kgen_cli import doctor, export, generate, runs, sample, train, verify
+from kgen_cli import doctor, export, generate, lint, runs, sample, train, verify
 from kgen_cli.application import Application, Settings
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("generate")(generate.generate)
 app.command("runs")(runs.runs)
+app.command("lint")(lint.lint)
 app.command("doctor")(doctor.doctor)
 
 
