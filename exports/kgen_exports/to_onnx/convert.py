@@ -39,8 +39,27 @@ def convert(part: Part, path: Path, opset: int) -> ModelProto:
     model = onnx.load(path)
     shorten_names(model, network)
     space_to_depth_as_convolution(model)
+    flatten_output(model, part.outputs)
     declare(model, part.inputs, part.outputs)
     return model
+
+
+def flatten_output(model: ModelProto, outputs: tuple[TensorSpec, ...]) -> None:
+    """Write an output by one Reshape where the converter takes a detour through rank 5.
+
+    For pictures of one channel it reshapes to (1, B, H, W, 1) and squeezes the first axis.
+    """
+    makers = {name: node for node in model.graph.node for name in node.output}
+    for spec in outputs:
+        squeeze = makers[spec.name]
+        reshape = makers.get(squeeze.input[0])
+        if squeeze.op_type != "Squeeze" or reshape is None or reshape.op_type != "Reshape":
+            continue
+        shape = np.array([-1, *[n or 0 for n in spec.shape[1:]]], np.int64)
+        model.graph.initializer.append(numpy_helper.from_array(shape, f"{spec.name}__shape"))
+        reshape.input[1] = f"{spec.name}__shape"
+        reshape.output[0] = spec.name
+        model.graph.node.remove(squeeze)
 
 
 def declare(

@@ -8,6 +8,8 @@ from kgen_exports.manifest import TensorSpec
 from kgen_exports.sampler import COLUMNS, SamplerTable
 from kgen_exports.to_onnx.convert import BATCH
 
+Shape = tuple[int | None, ...]
+
 
 def sampler(
     denoiser: ModelProto,
@@ -29,8 +31,9 @@ def sampler(
     prediction = graph.output[0].name
     picture = [batch, *inputs[0].shape[1:]]
     outside, inside = _hoisted(graph)
+    before, after = _before(batch), _after(prediction, inputs)
     body = helper.make_graph(
-        [*_before(batch), *inside, *_after(prediction, inputs)],
+        [*before, *inside, *after],
         "step",
         [
             helper.make_tensor_value_info("kgen_i", TensorProto.INT64, []),
@@ -53,7 +56,7 @@ def sampler(
             for s in inputs
         ],
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, picture)],
-        [*graph.initializer, *_constants(table, inputs[0].shape)],
+        [*graph.initializer, *_constants([*before, *after, loop], table, inputs[0].shape)],
     )
     return helper.make_model(
         top, opset_imports=denoiser.opset_import, ir_version=denoiser.ir_version
@@ -120,8 +123,8 @@ def _after(prediction: str, inputs: tuple[TensorSpec, ...]) -> list[NodeProto]:
     ]
 
 
-def _constants(table: SamplerTable, shape: tuple[int | None, ...]) -> list[TensorProto]:
-    """Make the table, and the few numbers that a loop needs."""
+def _constants(nodes: list[NodeProto], table: SamplerTable, shape: Shape) -> list[TensorProto]:
+    """Make those of the table and of a loop's few numbers that its nodes read."""
     arrays = {
         "kgen_ts": np.array(table.timesteps, np.int32),
         "kgen_steps": np.array(table.num_steps, np.int64),
@@ -132,4 +135,9 @@ def _constants(table: SamplerTable, shape: tuple[int | None, ...]) -> list[Tenso
         "kgen_picture": np.array([-1, *shape[1:]], np.int64),
         **dict(zip((f"kgen_{c}" for c in COLUMNS), table.coefficients().T, strict=True)),
     }
-    return [numpy_helper.from_array(np.array(a, order="C"), name) for name, a in arrays.items()]
+    used = {name for node in nodes for name in node.input}
+    return [
+        numpy_helper.from_array(np.array(array, order="C"), name)
+        for name, array in arrays.items()
+        if name in used
+    ]
