@@ -9,8 +9,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 
 from kgen_exports.manifest import TensorSpec
 from kgen_exports.parts import Part
-
-BATCH = "batch"
+from kgen_exports.to_onnx import BATCH
 
 
 def convert(part: Part, path: Path, opset: int) -> ModelProto:

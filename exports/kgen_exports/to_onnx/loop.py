@@ -6,7 +6,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from kgen_exports.manifest import TensorSpec
 from kgen_exports.sampler import COLUMNS, SamplerTable
-from kgen_exports.to_onnx.convert import BATCH
+from kgen_exports.to_onnx import BATCH
 
 Shape = tuple[int | None, ...]
 
