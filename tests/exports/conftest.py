@@ -1,0 +1,63 @@
+"""Real bundles of tiny models, exported once for all tests that look at them."""
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from kgen_exports.export import Exported, export
+from kgen_exports.job import DEFAULT_PRECISIONS, PARTS, Job
+
+WRITER = Path(__file__).parent / "finished_runs.py"
+SAMPLER = {"num_steps": 4}
+
+
+@pytest.fixture(scope="session")
+def finished_runs(tmp_path_factory) -> Path:
+    """Return a folder with a finished run of each family: gan/, ae/, vae/ and ddpm/.
+
+    Keras writes them in a process of its own: this one stays without a backend.
+    """
+    folder = tmp_path_factory.mktemp("runs")
+    root = WRITER.parents[2]
+    paths = [str(root / part) for part in (".", "cli", "exports")]
+    env = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
+    subprocess.run(
+        [sys.executable, str(WRITER), str(folder)],
+        env={**env, "PYTHONPATH": os.pathsep.join(paths)}, check=True, timeout=300,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(finished_runs, tmp_path_factory):
+    """Return a function that exports a family whole, in every precision: family -> Exported.
+
+    Each family is exported once, so nobody may change a bundle: copy it first.
+    """
+    made: dict[str, Exported] = {}
+
+    def get(family: str) -> Exported:
+        if family not in made:
+            out = tmp_path_factory.mktemp("bundles") / family
+            with warnings.catch_warnings():
+                # export.convert leaves the worker's standard output for the collector to close.
+                warnings.simplefilter("ignore", ResourceWarning)
+                made[family] = export(job(family, finished_runs / family), out)
+        return made[family]
+
+    return get
+
+
+def job(family: str, run: Path, **changes) -> Job:
+    """Ask for all parts of a tiny run, in every precision that its family has."""
+    static = ("int8-static",) if family != "ddpm" else ()
+    options = {
+        "precisions": (*DEFAULT_PRECISIONS, *static),
+        "parts": PARTS[family],
+        "sampler": SAMPLER if family == "ddpm" else {},
+    }
+    return Job(run=str(run), family=family, **{**options, **changes})
