@@ -161,25 +161,20 @@ def convert(job: Job, folder: Path, out: Path, say: Say) -> None:
     # -P: a folder named kgen where the command is run must not be taken for the package.
     command = [sys.executable, "-P", "-m", "kgen_exports.worker", str(folder)]
     log = folder / LOG
-    with log.open("w", encoding="utf-8") as errors:
-        process = subprocess.Popen(
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             env=_environment(), text=True, encoding="utf-8",
-        )  # fmt: skip
+        ) as process,
+    ):  # fmt: skip
         try:
-            if process.stdin is None or process.stdout is None:
-                raise KgenError("The converter could not be started.")
-            with suppress(BrokenPipeError):
-                process.stdin.write(job.to_json())
-                process.stdin.close()
-            for line in process.stdout:
-                say(line.rstrip())
-            status = process.wait()
-        finally:
+            _talk(process, job.to_json(), say)
+        except BaseException:
             # Ctrl-C reaches the worker too; anything else must not leave it running.
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            process.kill()
+            raise
+    status = process.returncode
     text = log.read_text(encoding="utf-8", errors="replace")
     if status == USER_ERROR:
         raise KgenError(text.strip().splitlines()[-1])
@@ -191,6 +186,17 @@ def convert(job: Job, folder: Path, out: Path, say: Say) -> None:
             f"The converter failed with status {status}: {last.strip()[:200]}. Its log: {kept}"
         )
     log.unlink()
+
+
+def _talk(process: subprocess.Popen[str], job: str, say: Say) -> None:
+    """Hand a worker its job, and pass on what it says until it is silent."""
+    if process.stdin is None or process.stdout is None:
+        raise TypeError("The worker has no pipes.")
+    with suppress(BrokenPipeError):  # it ended early; its status says why
+        process.stdin.write(job)
+        process.stdin.close()
+    for line in process.stdout:
+        say(line.rstrip())
 
 
 def _environment() -> dict[str, str]:

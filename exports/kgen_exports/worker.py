@@ -119,7 +119,7 @@ class Exporter:
     # ONNX.
 
     def _write_onnx(self) -> None:
-        from kgen_exports.to_onnx import convert, loop, pin
+        from kgen_exports.to_onnx import BATCH, convert, loop, pin
 
         networks = {n: p for n, p in self.parts.items() if n != "sampler"}
         if "sampler" in self.parts:
@@ -136,7 +136,7 @@ class Exporter:
                     if name == "denoiser" and "sampler" in self.parts:
                         sampler = self.parts["sampler"]
                         whole = loop.sampler(
-                            smaller, sampler.inputs, self.table, batch or convert.BATCH  # type: ignore[arg-type]
+                            smaller, sampler.inputs, self.table, batch or BATCH  # type: ignore[arg-type]
                         )  # fmt: skip
                         self._add_onnx("sampler", whole, precision, batch)
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
@@ -43,10 +42,7 @@ def exported(finished_runs, tmp_path_factory):
     def get(family: str) -> Exported:
         if family not in made:
             out = tmp_path_factory.mktemp("bundles") / family
-            with warnings.catch_warnings():
-                # export.convert leaves the worker's standard output for the collector to close.
-                warnings.simplefilter("ignore", ResourceWarning)
-                made[family] = export(job(family, finished_runs / family), out)
+            made[family] = export(job(family, finished_runs / family), out)
         return made[family]
 
     return get
