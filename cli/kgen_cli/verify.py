@@ -20,7 +20,7 @@ def verify(
 ) -> None:
     """Run every file of a bundle on its golden inputs, and compare with what Keras drew."""
     folder = find(bundle, settings(ctx).runs_root)
-    from kgen_exports.export import prove
+    from kgen_exports.proof import prove
     from kgen_exports.runtime import load
 
     with runtimes_hushed(settings(ctx).debug), telling() as say:

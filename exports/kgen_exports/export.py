@@ -14,7 +14,7 @@ from kgen.errors import KgenError
 from kgen.run import Run
 from kgen_exports.job import Job
 from kgen_exports.manifest import Manifest
-from kgen_exports.proof import Check, check
+from kgen_exports.proof import Check, prove
 from kgen_exports.runtime import Bundle
 from kgen_exports.runtime.session import RUNTIMES, installed
 
@@ -205,31 +205,6 @@ def _environment() -> dict[str, str]:
     paths = os.pathsep.join(path for path in sys.path if path)
     kept = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "PYTHONPATH")}
     return {**kept, **quiet, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": "-1"}
-
-
-def prove(bundle: Bundle, say: Say = lambda line: None) -> tuple[list[Check], dict[str, int]]:
-    """Check every file of a bundle against the golden cases.
-
-    Returns:
-        The checks, and by runtime the number of files that were not checked because it is not
-        installed here.
-
-    Raises:
-        KgenError: a file is missing or changed, or no runtime is installed.
-    """
-    golden = bundle.golden()
-    here = {RUNTIMES[name] for name in installed()}
-    if not here:
-        raise KgenError("No runtime is installed. pip install onnxruntime ai-edge-litert")
-    checks, skipped = [], dict[str, int]()
-    for part, entry in bundle.manifest.files():
-        if entry.format in here:
-            say(f"checking {entry.path}")
-            checks.append(check(bundle, part, entry, golden))
-        else:
-            runtime = next(name for name, form in RUNTIMES.items() if form == entry.format)
-            skipped[runtime] = skipped.get(runtime, 0) + 1
-    return checks, skipped
 
 
 def _refuse_float32(refused: tuple[Check, ...], bundle: Bundle) -> None:

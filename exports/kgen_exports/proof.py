@@ -12,7 +12,7 @@ import numpy as np
 from kgen.errors import KgenError
 from kgen_exports.manifest import FileEntry, Manifest, TensorSpec
 from kgen_exports.runtime import Bundle
-from kgen_exports.runtime.session import Session
+from kgen_exports.runtime.session import RUNTIMES, Session, installed
 from kgen_exports.sampler import walk
 
 FP32_SHARE = 5e-5
@@ -81,6 +81,33 @@ def problem_of(precision: str, error: Mapping[str, float]) -> str | None:
     if error["psnr_db"] >= least:
         return None
     return f"{error['psnr_db']:.1f} dB, at least {least:.0f} dB are asked for"
+
+
+def prove(
+    bundle: Bundle, say: Callable[[str], None] = lambda line: None
+) -> tuple[list[Check], dict[str, int]]:
+    """Check every file of a bundle against the golden cases.
+
+    Returns:
+        The checks, and by runtime the number of files that were not checked because it is not
+        installed here.
+
+    Raises:
+        KgenError: a file is missing or changed, or no runtime is installed.
+    """
+    golden = bundle.golden()
+    here = {RUNTIMES[name] for name in installed()}
+    if not here:
+        raise KgenError("No runtime is installed. pip install onnxruntime ai-edge-litert")
+    checks, skipped = [], dict[str, int]()
+    for part, entry in bundle.manifest.files():
+        if entry.format in here:
+            say(f"checking {entry.path}")
+            checks.append(check(bundle, part, entry, golden))
+        else:
+            runtime = next(name for name, form in RUNTIMES.items() if form == entry.format)
+            skipped[runtime] = skipped.get(runtime, 0) + 1
+    return checks, skipped
 
 
 def check(bundle: Bundle, part: str, entry: FileEntry, golden: Golden) -> Check:

@@ -11,8 +11,9 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from kgen.files import replacing
 from kgen.noise import normal
-from kgen_exports.export import prove, with_files
+from kgen_exports.export import with_files
 from kgen_exports.manifest import GOLDEN_NAME, FileEntry, Manifest, PartEntry, TensorSpec
+from kgen_exports.proof import prove
 from kgen_exports.runtime import Bundle, load
 from kgen_exports.runtime.bundle import digest
 from kgen_exports.sampler import SamplerTable

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from kgen.pictures import to_uint8
 from kgen_exports.manifest import GOLDEN_NAME, FileEntry, Manifest
 from kgen_exports.runtime.session import RUNTIMES, Session, installed, open_session
 from kgen_exports.sampler import walk
+
+if TYPE_CHECKING:
+    from kgen_exports.proof import Check
 
 Progress = Callable[[int, int], None]
 
@@ -212,6 +216,19 @@ class Bundle:
                 return {name: arrays[name] for name in arrays.files}
         except (zipfile.BadZipFile, ValueError, OSError) as error:
             raise KgenError(f"{path} is not a file of plain arrays: {error}.") from error
+
+    def self_test(self) -> "list[Check]":
+        """Run every file that can run here on the golden cases, and compare with Keras.
+
+        Returns:
+            A check for each file; ``problem`` is None where it passes.
+
+        Raises:
+            KgenError: a file is missing or changed, or no runtime is installed.
+        """
+        from kgen_exports.proof import prove
+
+        return prove(self)[0]
 
 
 def check_file(path: Path, size: int, sha256: str) -> None:
