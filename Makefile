@@ -1,4 +1,4 @@
-# make run    see kgen work: installs it into .venv, trains three models, draws pictures (5 minutes)
+# make run    see kgen work: installs it into .venv, trains, exports, draws pictures (5 minutes)
 # make test   run every test, on all three backends
 # make help   list the rest
 
@@ -21,18 +21,22 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
-run: $(VENV)/installed ## train a GAN, a VAE and a DDPM on the embedded pictures, and draw with them
+run: $(VENV)/installed ## train a GAN, a VAE and a DDPM, export them, draw with the exported files
 	@mkdir -p $(PICTURES)
 	$(BIN)/kgen train gan
-	$(BIN)/kgen sample gan --out $(PICTURES)/gan.png --force
 	$(BIN)/kgen train vae
-	$(BIN)/kgen sample vae --out $(PICTURES)/vae.png --force
 	$(BIN)/kgen train ddpm
-	$(BIN)/kgen sample ddpm --out $(PICTURES)/ddpm.png --force
 	$(BIN)/kgen sample ddpm --trajectory --out $(PICTURES)/ddpm-trajectory.png --force
+	set -e; for family in gan vae ddpm; do \
+		$(BIN)/kgen export $$family --force; \
+		$(BIN)/kgen verify $$family; \
+		$(BIN)/kgen generate $$family -n 64 --seed 7 --out $(PICTURES)/$$family.png --force; \
+	done
 	@echo
-	@echo "The pictures:"
+	@echo "The pictures, drawn by the exported files (the trajectory by Keras):"
 	@ls -d $(CURDIR)/$(PICTURES)/*
+	@echo "The files for apps:"
+	@ls -d $(CURDIR)/runs/*/export
 
 test: test-core test-jax test-tensorflow test-torch ## run all tests: once, then on each backend
 
