@@ -1,4 +1,4 @@
-"""What benchmarks/train.py measures on one backend: kgen's `fit` and a hand-written loop.
+"""What benchmarks/train.py measures on one backend: kgen's training and a hand-written loop.
 
 The backend must have been selected and the device set up before this module is imported.
 """
@@ -60,7 +60,7 @@ class Measurement:
 class StepMonitor(Monitor):
     """What kgen does after every step, without what it does after an epoch."""
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def epoch_ended(self, epoch: int) -> None:
         """Leave out evaluation, pictures and files: they are not training."""
 
 
@@ -84,13 +84,18 @@ def configure(case: Case, folder: Path, steps: int, rounds: int, batch_size: int
 
 
 def measure(
-    name: str, folder: Path, *, rounds: int, steps: int | None, batch_size: int | None
+    name: str,
+    folder: Path,
+    *,
+    rounds: int,
+    steps: int | None = None,
+    batch_size: int | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Measurement:
     """Train by kgen and by hand in turn, `rounds` times each.
 
-    kgen's side is ``fit`` as ``kgen train`` calls it: its generator of batches, its callback,
-    which reads every step's losses and checks that they are finite, and what one call of ``fit``
-    costs. Neither side has evaluation or pictures.
+    kgen's side is what ``kgen train`` runs: its loop, its monitor, which reports the losses and
+    checks that they are finite. Neither side has evaluation or pictures.
     """
     case = CASES[name]
     steps = steps or case.steps
@@ -100,10 +105,10 @@ def measure(
     speeds: tuple[list[float], list[float]] = ([], [])
     for epoch in range(rounds + 1):
         for train, kept in zip((fit, by_hand), speeds, strict=True):
-            begun = time.perf_counter()
+            begun = clock()
             train(epoch)
             if epoch > 0:  # the first one compiles
-                kept.append(steps * size / (time.perf_counter() - begun))
+                kept.append(steps * size / (clock() - begun))
     return Measurement(
         case=name, backend=keras.backend.backend(), batch_size=size, steps=steps,
         kgen=speeds[0], handwritten=speeds[1],
@@ -119,7 +124,7 @@ def fitting(config: Any, folder: Path) -> Callable[[int], None]:
         run=run, setup=setup, reporter=Reporter(), stop=stop, start=0, facts={"earlier_seconds": 0}
     )
     count = setup.plan.steps_per_epoch
-    return lambda epoch: training._fit(setup, monitor, epoch, 0, count)
+    return lambda epoch: training.run_epoch(setup, monitor, epoch, 0, count)
 
 
 def looping(config: Any) -> Callable[[int], None]:

@@ -1,4 +1,4 @@
-"""Watching a training from inside `fit`: progress, checkpoints, history, pictures, trouble."""
+"""Watching a training step by step: progress, checkpoints, history, pictures, trouble."""
 
 import math
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from kgen import checkpoint, pictures, plots
 from kgen.errors import KgenError
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 REPORT_SECONDS = 0.2
 
 
-class Monitor(keras.callbacks.Callback):
-    """One callback for a whole run, over all of its calls of `fit`.
+class Monitor:
+    """Told of every step and epoch of a run, and does what is due between them.
+
+    A step's losses are on the device. Reading them waits for the step, so they are read where
+    somebody looks: a few times a second, before a checkpoint, and at the end of an epoch. They are
+    means over the epoch, so one that is not finite stays so until it is read.
 
     Args:
         run: where everything is written.
@@ -45,7 +50,6 @@ class Monitor(keras.callbacks.Callback):
         start: int,
         facts: Mapping[str, Any],
     ):
-        super().__init__()
         self.run, self.setup, self.reporter, self.stop = run, setup, reporter, stop
         self.facts = dict(facts)
         self.step = start
@@ -56,28 +60,38 @@ class Monitor(keras.callbacks.Callback):
         self.clock = StepClock(run.config.training.batch_size)
         self.board = _board(run) if run.config.output.tensorboard else None
 
-    # Keras's callback methods.
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def epoch_begun(self) -> None:
         """Start the clock of the epoch."""
         self.clock.start()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Count, check, report; save when it is time; stop when asked."""
+    def stepped(self, logs: Mapping[str, Any], *, last: bool) -> bool:
+        """Count a step; read its losses, report and save when it is time.
+
+        Args:
+            logs: means of the losses since the epoch's begin, scalars on the device.
+            last: whether the epoch ends here.
+
+        Returns:
+            Whether to stop here. The losses have been read then: a checkpoint may follow.
+        """
         self.step += 1
-        self.clock.tick()
-        self.metrics = {name: float(value) for name, value in (logs or {}).items()}
-        self._check_finite()
         now = time.monotonic()
-        if now - self.reported > REPORT_SECONDS:
+        reporting = now - self.reported > REPORT_SECONDS
+        saving = now - self.saved >= 60 * self.run.config.training.checkpoint_minutes
+        if reporting or saving or last:
+            self._read(logs)
+        self.clock.tick()
+        if reporting:
             self.reported = now
             self.reporter.stepped(self.step, self._epoch(), self.metrics, self.clock.rate)
-        if now - self.saved >= 60 * self.run.config.training.checkpoint_minutes:
+        if saving:
             self.save_checkpoint()
         if self.stop.asked:
-            self.model.stop_training = True
+            self._read(logs)
+            return True
+        return False
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def epoch_ended(self, epoch: int) -> None:
         """Evaluate, note the row, and draw the pictures that are due."""
         steps = self.setup.plan.steps_per_epoch
         whole = self.step % steps == 0
@@ -96,12 +110,14 @@ class Monitor(keras.callbacks.Callback):
         """Number of the current epoch, from 1."""
         return (self.step - 1) // self.setup.plan.steps_per_epoch + 1
 
-    def _check_finite(self) -> None:
-        """Raise KgenError if a loss has not been finite, before that state can be saved."""
+    def _read(self, logs: Mapping[str, Any]) -> None:
+        """Wait for a step's losses; KgenError if one was not finite, before that can be saved."""
+        self.metrics = {name: float(value) for name, value in logs.items()}
         if all(math.isfinite(value) for value in self.metrics.values()):
             return
-        engine().synchronise(self.model)
-        step = int(keras.ops.convert_to_numpy(self.model.first_bad_step)) + 1
+        model = self.setup.model
+        engine().synchronise(model)
+        step = int(keras.ops.convert_to_numpy(model.first_bad_step)) + 1
         kept = checkpoint.paths(self.run.checkpoints)
         raise KgenError(
             f"The loss stopped being finite at step {step} ({_words(self.metrics)}). "
@@ -111,14 +127,18 @@ class Monitor(keras.callbacks.Callback):
 
     def _evaluate(self) -> dict[str, float]:
         """Measure the model on held-out pictures; empty if none are held out."""
+        model = self.setup.model
         images, labels = self.setup.held_out()
-        extra = self.model.examine(images)
+        extra = model.examine(images)
         if self.setup.validation is None:
             return extra
-        batch_size = min(self.run.config.training.batch_size, len(images))
-        logs = self.model.evaluate(
-            images, labels, batch_size=batch_size, verbose=0, return_dict=True
-        )
+        # Parts as equal as can be: one shape to compile, or two.
+        parts = math.ceil(len(images) / self.run.config.training.batch_size)
+        arrays = (images,) if labels is None else (images, labels)
+        model.reset_metrics()
+        test, logs = engine().tester(model), {}
+        for batch in zip(*(np.array_split(array, parts) for array in arrays), strict=True):
+            logs = test(batch)
         return {f"val_{name}": float(value) for name, value in logs.items()} | extra
 
     def _add_row(self, epoch: int, evaluation: dict[str, float]) -> None:
@@ -136,7 +156,7 @@ class Monitor(keras.callbacks.Callback):
 
     def _draw(self, epoch: int) -> None:
         """Draw the epoch's grid, from the same noise every time, and the curves."""
-        images = self.model.preview(self.run.config.output.grid)
+        images = self.setup.model.preview(self.run.config.output.grid)
         path = self.run.samples / f"epoch-{epoch:04d}.png"
         pictures.save_png(path, pictures.grid(images))
         plots.save_figure(self.run.curves_file, plots.curves(self.rows))
@@ -144,7 +164,7 @@ class Monitor(keras.callbacks.Callback):
 
     def save_checkpoint(self) -> Path:
         """Write a checkpoint of the current step."""
-        engine().synchronise(self.model)
+        engine().synchronise(self.setup.model)
         plan = self.setup.plan
         header = {
             "step": self.step,

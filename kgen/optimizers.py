@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from kgen.config import GANOptimizerConfig, OptimizerConfig
-from kgen.step import OptimizerGroup
+from kgen.step import OptimizerGroup, engine
 
 EMA_STEPS = 10
 """A run's weight average looks back over one part in so many of its steps."""
@@ -39,7 +39,7 @@ def _optimizer(
     }
     if config.name == "sgd":
         return keras.optimizers.SGD(momentum=config.momentum, **common)
-    return keras.optimizers.Adam(beta_1=config.beta_1, beta_2=config.beta_2, **common)
+    return engine().Adam(beta_1=config.beta_1, beta_2=config.beta_2, **common)
 
 
 def _schedule(config: OptimizerConfig, rate: float, total_steps: int) -> Any:

@@ -10,7 +10,8 @@ Values = dict[str, dict[str, Any]]
 
 PRESETS: dict[str, dict[str, Values]] = {
     "gan": {
-        # Half of the networks' default widths: on a small budget, more steps beat wider ones.
+        # Half of the networks' default widths, and small batches: on a small budget, more steps
+        # beat wider ones.
         "quick": {
             "model": {"generator_widths": [64, 32], "discriminator_widths": [32, 64]},
             # A faster generator keeps the game even (rates of two time scales: Heusel et al. 2017).
@@ -19,7 +20,7 @@ PRESETS: dict[str, dict[str, Values]] = {
                 "discriminator_learning_rate": 4e-4,
                 "beta_1": 0.5,
             },
-            "training": {"epochs": 100, "sample_epochs": 10},
+            "training": {"epochs": 60, "batch_size": 32, "sample_epochs": 12},
         },
         # Goodfellow et al. 2014: the minimax game itself (eq. 1), SGD with momentum (Algorithm 1),
         # one discriminator step for each generator step, fully connected networks with dropout.
@@ -71,7 +72,8 @@ PRESETS: dict[str, dict[str, Values]] = {
         # learned something (docs/vae.md); a learned one rebuilds better and draws worse.
         "quick": {
             "model": {"likelihood": "gaussian", "variance": 0.2},
-            "training": {"epochs": 60, "sample_epochs": 5},
+            "optimizer": {"learning_rate": 2e-3, "decay": "cosine"},
+            "training": {"epochs": 36, "sample_epochs": 9},
         },
         # Kingma & Welling 2014: fully connected networks (appendix C), a Gaussian of fixed variance
         # as the pixel's distribution, the plain ELBO.
@@ -110,8 +112,9 @@ PRESETS: dict[str, dict[str, Values]] = {
     },
     "ddpm": {
         "quick": {
-            "optimizer": {"decay": "cosine", "warmup_steps": 100, "clip_norm": 1.0},
-            "training": {"epochs": 80, "sample_epochs": 20},
+            "optimizer": {"learning_rate": 2e-3, "decay": "cosine", "warmup_steps": 100,
+                          "clip_norm": 1.0},
+            "training": {"epochs": 36, "sample_epochs": 12},
         },
         # Ho et al. 2020: linear schedule, T = 1000, the network predicts the noise (eq. 14).
         "paper": {

@@ -1,7 +1,8 @@
 """Training a run from its configuration to its finished model.
 
-``fit`` does the training; this module gives it the batches from the right place on, and a
-:class:`~kgen.monitor.Monitor` that watches it.
+The loop over the batches is here, and a :class:`~kgen.monitor.Monitor` watches it. It runs the
+function that Keras compiles from the model's `train_step`, as ``fit`` does; but ``fit`` reads the
+losses back at every step, and builds its input pipeline anew for every epoch.
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from kgen.optimizers import build_optimizers, ema_decay
 from kgen.report import Plan, Reporter, Result, device_words
 from kgen.run import Run
 from kgen.run_config import RunConfig
+from kgen.step import engine
 from kgen.stopping import StopRequest
 
 MAX_VALIDATION = 2000
@@ -123,7 +125,7 @@ def train(run: Run, *, resume: bool = False, reporter: Reporter | None = None) -
             for epoch, first, count in segments(step, total, setup.plan.steps_per_epoch):
                 if stop.asked:
                     break
-                _fit(setup, monitor, epoch, first, count)
+                run_epoch(setup, monitor, epoch, first, count)
         except BaseException:
             monitor.write_summary("failed")
             raise
@@ -152,17 +154,18 @@ def segments(step: int, total: int, steps_per_epoch: int) -> Iterator[tuple[int,
         step += count
 
 
-def _fit(setup: Setup, monitor: Monitor, epoch: int, first: int, count: int) -> None:
-    """Train one epoch, or the part of one that is left."""
-    setup.model.fit(
-        (setup.batches.batch(epoch, step) for step in range(first, first + count)),
-        steps_per_epoch=count,
-        shuffle=False,
-        initial_epoch=epoch,
-        epochs=epoch + 1,
-        callbacks=[monitor],
-        verbose=0,
-    )
+def run_epoch(setup: Setup, monitor: Monitor, epoch: int, first: int, count: int) -> None:
+    """Train on `count` batches of an epoch, from number `first` on, or until asked to stop."""
+    model = setup.model
+    model.reset_metrics()
+    step = engine().stepper(model)
+    monitor.epoch_begun()
+    for index in range(first, first + count):
+        logs = step(setup.batches.batch(epoch, index))
+        if monitor.stepped(logs, last=index == first + count - 1):
+            break
+    engine().synchronise(model)
+    monitor.epoch_ended(epoch)
 
 
 def _resume(run: Run, setup: Setup, reporter: Reporter) -> int:

@@ -33,7 +33,7 @@ class Autoencoder(GenerativeModel):
 
     config_class = AEConfig
     family = "ae"
-    log_names: ClassVar = ("loss", "mse")
+    log_names: ClassVar = ("loss",)
 
     settings: AEConfig
 
@@ -84,13 +84,23 @@ class Autoencoder(GenerativeModel):
         code = call(self.encoder, training, image=x, label=labels)
         raw = call(self.decoder, training, z=code["mean"], label=labels)
         loss = -ops.mean(self.likelihood.log_prob(x, raw))
-        return loss, {"loss": loss, "mse": _mse(x, self.likelihood.mean(raw))}
+        return loss, {"loss": loss}
 
     def examine(self, images: np.ndarray) -> dict[str, float]:
-        """Count the latents in use, and remember how much each varies for :meth:`manifold`."""
-        variance = self.embed(images).var(axis=0)
+        """Measure what is left of pictures, and count the latents in use.
+
+        How much each latent varies is remembered for :meth:`manifold`. The squared error per pixel
+        is to compare with PCA and never the loss: averaged over pixels, the error would weigh
+        1 / (height width channels) against the KL in nats, and every latent would collapse.
+        """
+        means = self.embed(images)
+        variance = means.var(axis=0)
         self.latent_variance.assign(variance)
-        return {"active_units": float(np.sum(variance > ACTIVE))}
+        error = (self.decode(means) - images.astype(np.float32)) / 255.0
+        return {
+            "mse": float(np.mean(np.square(error))),
+            "active_units": float(np.sum(variance > ACTIVE)),
+        }
 
     # Pictures.
 
@@ -148,7 +158,7 @@ class VAE(Autoencoder):
 
     config_class = VAEConfig
     family = "vae"
-    log_names: ClassVar = ("loss", "elbo", "reconstruction", "kl", "bits_per_dim", "mse")
+    log_names: ClassVar = ("loss", "elbo", "reconstruction", "kl", "bits_per_dim")
 
     settings: VAEConfig
 
@@ -174,7 +184,6 @@ class VAE(Autoencoder):
             "reconstruction": reconstruction,
             "kl": kl,
             "bits_per_dim": self.likelihood.bits_per_dim(elbo, math.prod(self.image_shape)),
-            "mse": _mse(x, self.likelihood.mean(raw)),
         }
 
     def draw(self, batch_size: int, seed: Any) -> Noise:
@@ -208,12 +217,3 @@ class VAE(Autoencoder):
         z[..., dims[0]] = np.array(quantiles)[None, :]
         z[..., dims[-1]] = np.array(quantiles[::-1])[:, None]
         return self.decode(z.reshape(side * side, -1))
-
-
-def _mse(x: Any, x_hat: Any) -> Any:
-    """Mean squared error per pixel, for comparison with PCA; never the training loss.
-
-    Averaged over pixels, the error would weigh 1 / (height width channels) against the KL in
-    nats, and every latent would collapse to the prior.
-    """
-    return ops.mean(ops.square(x - x_hat))

@@ -55,7 +55,7 @@ class GenerativeModel(keras.Model):
         self.image_shape = (int(height), int(width), int(channels))
         self.ema_decay = float(ema_decay)
         self.seeds = keras.random.SeedGenerator()
-        self.trackers = [keras.metrics.Mean(name=name) for name in self.log_names]
+        self.means = Means(self.log_names)
         self.step = self._counter("step", 0)
         self.first_bad_step = self._counter("first_bad_step", -1)
         self.averages: list[tuple[keras.Model, keras.Model]] = []
@@ -144,8 +144,9 @@ class GenerativeModel(keras.Model):
         logs: Logs = {}
         for objective in self.objectives(x, labels, noise, training=True):
             logs |= engine().descend(self, objective)
-        self._advance(logs)
-        return self._track(logs)
+        values = self._stack(logs)
+        self._advance(values)
+        return self._track(values)
 
     def assess(self, data: Any) -> Logs:
         """Compute the losses of a batch without learning from it.
@@ -159,17 +160,20 @@ class GenerativeModel(keras.Model):
         logs: Logs = {}
         for objective in self.objectives(x, labels, noise, training=False):
             logs |= objective.loss()[1]
-        return self._track(logs)
+        return self._track(self._stack(logs))
 
-    def _track(self, logs: Logs) -> Logs:
-        """Add a step's logs to the means that Keras reports."""
-        for tracker in self.trackers:
-            tracker.update_state(logs[tracker.name])
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+    def _stack(self, logs: Logs) -> Any:
+        """Put a step's logs into one float32 tensor, in the order of `log_names`."""
+        return ops.stack([ops.cast(logs[name], "float32") for name in self.log_names])
 
-    def _advance(self, logs: Logs) -> None:
-        """Count the step, note the first loss that was not finite, and average the weights."""
-        finite = ops.all(ops.isfinite(ops.stack([ops.cast(v, "float32") for v in logs.values()])))
+    def _track(self, values: Any) -> Logs:
+        """Add a step's values to the means, and return those."""
+        self.means.update_state(values)
+        return self.means.result()
+
+    def _advance(self, values: Any) -> None:
+        """Count the step, note the first value that was not finite, and average the weights."""
+        finite = ops.all(ops.isfinite(values))
         step, noted = (ops.convert_to_tensor(v) for v in (self.step, self.first_bad_step))
         bad = ops.logical_and(ops.logical_not(finite), noted < 0)
         self.first_bad_step.assign(ops.where(bad, step, noted))
@@ -178,9 +182,7 @@ class GenerativeModel(keras.Model):
         k = ops.cast(self.step, "float32")
         decay = ops.minimum(self.ema_decay, (1.0 + k) / (10.0 + k))
         for network, twin in self.averages:
-            for weight, average in zip(network.weights, twin.weights, strict=True):
-                value = ops.stop_gradient(ops.convert_to_tensor(weight))
-                average.assign(value + decay * (average - value))
+            engine().average(list(zip(network.weights, twin.weights, strict=True)), decay)
 
     # Pictures.
 
@@ -229,6 +231,30 @@ class GenerativeModel(keras.Model):
             f"{type(self).__name__} is not a function of pictures. Call one of its parts "
             f"({', '.join(self.parts)}), or generate(n)."
         )
+
+
+class Means(keras.metrics.Metric):
+    """Running means of several scalars, as one metric: Keras's own take ten operations a scalar.
+
+    Args:
+        names: of the scalars, in the order in which :meth:`update_state` gets them.
+    """
+
+    def __init__(self, names: tuple[str, ...]):
+        super().__init__(name="means", dtype="float32")
+        self.names = names
+        self.total = self.add_variable((len(names),), keras.initializers.Zeros(), name="total")
+        self.count = self.add_variable((), keras.initializers.Zeros(), name="count")
+
+    def update_state(self, values: Any) -> None:
+        """Add one step's values, float32 (number of names,)."""
+        self.total.assign(self.total + values)
+        self.count.assign(self.count + 1.0)
+
+    def result(self) -> Logs:
+        """Return the means since the last reset by name, float32 scalars; 0 before any step."""
+        means = self.total / ops.maximum(self.count, 1.0)
+        return dict(zip(self.names, ops.unstack(means, len(self.names)), strict=True))
 
 
 def to_uint8(x: np.ndarray, low: float, high: float) -> np.ndarray:

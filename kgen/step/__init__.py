@@ -8,10 +8,15 @@ Every engine has the same functions:
 
 - ``train_step(model, ...)`` and ``test_step(model, ...)``: Keras's own signatures; they run
   ``model.update(data)`` and ``model.assess(data)``.
+- ``stepper(model)``: the `train_step`, compiled as `fit` compiles it, as a function of a batch;
+  nothing waits for its logs.
+- ``tester(model)``: the same for `test_step`.
 - ``descend(model, objective)``: one optimizer update; returns the objective's logs.
+- ``average(pairs, decay)``: move each average of (weight, average) towards its weight.
+- ``Adam``: Keras's optimizer by the backend's fastest kernel; same state, same numbers.
 - ``compiled(model, function)``: the function, compiled for inference; it may read the model's
   variables and must not assign them.
-- ``synchronise(model)``: bring the variables up to date in the middle of `fit`.
+- ``synchronise(model)``: bring the variables up to date in the middle of an epoch.
 """
 
 import importlib

@@ -8,6 +8,7 @@ copies what it assigned (seeds, moving averages) to the outer scope.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -24,19 +25,28 @@ def train_step(model: Any, state: State, data: Any) -> tuple[Logs, State]:
     `state` holds the values of the trainable, non-trainable, optimizer and metrics variables. That
     order is Keras's own, which keeps `keras.distribution` working.
     """
-    groups = (
+    return _in_scope(model.update, _groups(model), state, data)
+
+
+def _groups(model: Any) -> tuple[list[Any], ...]:
+    """List the variables of a training's state, in Keras's order."""
+    return (
         model.trainable_variables,
         model.non_trainable_variables,
         model.optimizer.variables,
         model.metrics_variables,
     )
-    return _in_scope(model.update, groups, state, data)
 
 
 def test_step(model: Any, state: State, data: Any) -> tuple[Logs, State]:
     """Run one evaluation step; Keras's signature on this backend."""
-    groups = (model.trainable_variables, model.non_trainable_variables, model.metrics_variables)
-    return _in_scope(model.assess, groups, state, data)
+    return _in_scope(model.assess, _test_groups(model), state, data)
+
+
+def _test_groups(model: Any) -> tuple[list[Any], ...]:
+    """List the variables of an evaluation's state, in Keras's order."""
+    trained, other, _, metrics = _groups(model)
+    return trained, other, metrics
 
 
 def _in_scope(
@@ -53,6 +63,50 @@ def _in_scope(
     return logs, tuple(
         [scope.get_current_value(variable) for variable in variables] for variables in groups
     )
+
+
+def stepper(model: Any) -> Callable[[Any], Logs]:
+    """Return a function that runs `train_step` on a batch of NumPy arrays; its logs are arrays.
+
+    As in `fit`, the state travels from step to step outside of the variables, each step giving its
+    memory to the next, until :func:`synchronise`.
+    """
+    model.make_train_function()
+    carried = model.carried = _Carried()
+
+    def step(batch: Any) -> Logs:
+        if carried.state is None:
+            carried.state = _values(_groups(model))
+        logs, carried.state = model.train_function(carried.state, iter([batch]))
+        return logs
+
+    return step
+
+
+def tester(model: Any) -> Callable[[Any], Logs]:
+    """Return a function that runs `test_step` on a batch of NumPy arrays; its logs are arrays."""
+    model.make_test_function()
+
+    def step(batch: Any) -> Logs:
+        groups = _test_groups(model)
+        logs, state = model.test_function(_values(groups), iter([batch]))
+        for variables, values in zip(groups, state, strict=True):
+            _assign(variables, values)
+        return logs
+
+    return step
+
+
+def _values(groups: tuple[list[Any], ...]) -> State:
+    """Read the values of groups of variables."""
+    return tuple([variable.value for variable in group] for group in groups)
+
+
+@dataclass
+class _Carried:
+    """The state of a training between two steps; None where the variables have it."""
+
+    state: State | None = None
 
 
 def descend(model: Any, objective: Objective) -> Logs:
@@ -85,6 +139,17 @@ def _assign(variables: list[Any], values: list[Any]) -> None:
         variable.assign(value)
 
 
+def average(pairs: list[tuple[Any, Any]], decay: Any) -> None:
+    """Move each average towards its weight."""
+    for variable, mean in pairs:
+        weight = jax.lax.stop_gradient(variable.value)
+        mean.assign(weight + decay * (mean.value - weight))
+
+
+Adam = keras.optimizers.Adam
+"""Keras's own: XLA fuses it."""
+
+
 def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of tensors that reads the model's variables."""
 
@@ -98,10 +163,13 @@ def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def synchronise(model: Any) -> None:
-    """Write the state that `fit` carries back to the variables.
+    """Write the state that a :func:`stepper` carries back to the variables.
 
-    `fit` keeps the state outside of the variables between epochs and donates it to the next step;
-    reading a variable without this reads a deleted buffer.
+    Reading a variable without this reads a buffer that was given away.
     """
-    if getattr(model, "_jax_state", None):
-        model.jax_state_sync()
+    carried = getattr(model, "carried", None)
+    if carried is None or carried.state is None:
+        return
+    for variables, values in zip(_groups(model), carried.state, strict=True):
+        _assign(variables, values)
+    carried.state = None

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from kgen.step.objective import Logs, Objective
@@ -18,6 +19,18 @@ def test_step(model: Any, data: Any) -> Logs:
     return model.assess(data)
 
 
+def stepper(model: Any) -> Callable[[Any], Logs]:
+    """Return a function that runs `train_step` on a batch of NumPy arrays; its logs are tensors."""
+    model.make_train_function()
+    return lambda batch: model.train_function(iter([batch]))
+
+
+def tester(model: Any) -> Callable[[Any], Logs]:
+    """Return a function that runs `test_step` on a batch of NumPy arrays; its logs are tensors."""
+    model.make_test_function()
+    return lambda batch: model.test_function(iter([batch]))
+
+
 def descend(model: Any, objective: Objective) -> Logs:
     """Move the objective's variables once along the gradient of its loss."""
     values = [variable.value for variable in objective.variables]
@@ -28,6 +41,43 @@ def descend(model: Any, objective: Objective) -> Logs:
     gradients = tape.gradient(scaled, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     objective.optimizer.apply(gradients, objective.variables)
     return logs
+
+
+def average(pairs: list[tuple[Any, Any]], decay: Any) -> None:
+    """Move each average towards its weight."""
+    for variable, mean in pairs:
+        weight = tf.convert_to_tensor(variable.value)
+        mean.assign(weight + decay * (mean - weight))
+
+
+class Adam(keras.optimizers.Adam):
+    """Keras's Adam, its state and its numbers, by TensorFlow's fused kernel."""
+
+    def _backend_update_step(
+        self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
+    ) -> None:
+        """Move the variables once, with both corrections in the rate: they are the same for all."""
+        step = tf.cast(self.iterations.value + 1, tf.float32)
+        corrections = tf.sqrt(1.0 - self.beta_2**step), 1.0 - self.beta_1**step
+        rate = tf.cast(learning_rate, tf.float32) * corrections[0] / corrections[1]
+        super()._backend_update_step(grads, trainable_variables, rate)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Move one variable by its gradient and the corrected rate."""
+        index = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            # A power of 0 is "corrected already".
+            beta1_power=0.0,
+            beta2_power=0.0,
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.convert_to_tensor(gradient),
+        )
 
 
 def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -148,3 +148,101 @@ def test_float16_updates_are_those_of_the_unscaled_loss():
         a -= 0.5 * (a - b)
         b += 0.25 * a
     np.testing.assert_allclose([number(model.a), number(model.b)], [a, b], rtol=1e-3)  # float16
+
+
+def test_a_stepper_trains_like_fit():
+    fitted, stepped = _duel(), _duel()
+    _fit(fitted, 3)
+    step = engine().stepper(stepped)
+    for _ in range(3):
+        logs = step((np.zeros((1, 1), np.float32),))
+    engine().synchronise(stepped)
+    assert float(logs["second"]) == -number(stepped.a) * (number(stepped.b) - number(stepped.a) / 4)
+    for name in ("a", "b", "calls"):
+        assert number(getattr(stepped, name)) == number(getattr(fitted, name))
+
+
+def test_a_stepper_goes_on_after_its_variables_were_read():
+    model = _duel()
+    step = engine().stepper(model)
+    for count in (1, 2, 3):
+        step((np.zeros((1, 1), np.float32),))
+        engine().synchronise(model)
+        assert number(model.calls) == count
+
+
+def test_averages_move_towards_their_weights():
+    weights = [keras.Variable(np.full(shape, 3.0, np.float32)) for shape in ((2, 2), (3,))]
+    averages = [keras.Variable(np.ones(shape, np.float32)) for shape in ((2, 2), (3,))]
+    engine().average(list(zip(weights, averages, strict=True)), ops.convert_to_tensor(0.75))
+    for average in averages:
+        assert set(ops.convert_to_numpy(average).ravel()) == {1.5}  # powers of two: exact
+    for weight in weights:
+        assert set(ops.convert_to_numpy(weight).ravel()) == {3.0}
+
+
+SHAPES = ((3, 3, 2, 4), (4,), (5, 3))
+
+
+def _adam(weights, gradients, rates, beta_1, beta_2, clip):
+    """Adam in float64, epsilon added before the correction (Kingma & Ba 2015, end of section 2)."""
+    m, v = ([np.zeros(w.shape) for w in weights] for _ in range(2))
+    for t, (gradient, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
+        norm = np.sqrt(sum(np.sum(np.square(g)) for g in gradient))
+        gradient = [g * min(1.0, clip / norm) for g in gradient]
+        alpha = rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+        for i, g in enumerate(gradient):
+            m[i] = beta_1 * m[i] + (1 - beta_1) * g
+            v[i] = beta_2 * v[i] + (1 - beta_2) * g**2
+            weights[i] = weights[i] - alpha * m[i] / (np.sqrt(v[i]) + 1e-7)
+    return weights, m, v
+
+
+def _strided(gradient):
+    """Copy a gradient into memory in another order, as convolutions leave theirs."""
+    tensor = ops.convert_to_tensor(np.ascontiguousarray(gradient.T).astype(np.float32))
+    return ops.transpose(tensor, tuple(range(tensor.ndim))[::-1])
+
+
+def _applied(optimizer, gradients):
+    """Apply gradients as `descend` does on the current backend."""
+    tensors = [_strided(gradient) for gradient in gradients]
+    if keras.backend.backend() != "jax":
+        optimizer.apply(tensors, optimizer._trainable_variables)
+        return
+    variables = [optimizer._trainable_variables, optimizer.variables]
+    now = [[v.value for v in group] for group in variables]
+    for group, values in zip(
+        variables, optimizer.stateless_apply(now[1], tensors, now[0]), strict=True
+    ):
+        for variable, value in zip(group, values, strict=True):
+            variable.assign(value)
+
+
+@pytest.mark.parametrize("clip", [0.5, 1e6])
+def test_adam_is_the_papers(clip):
+    rng = np.random.default_rng(0)
+    weights = [rng.standard_normal(shape) for shape in SHAPES]
+    gradients = [[rng.standard_normal(shape) for shape in SHAPES] for _ in range(4)]
+    variables = [keras.Variable(w.astype(np.float32)) for w in weights]
+    schedule = keras.optimizers.schedules.PolynomialDecay(0.1, 4, end_learning_rate=0.0)
+    optimizer = engine().Adam(schedule, beta_1=0.5, beta_2=0.99, global_clipnorm=clip)
+    optimizer.build(variables)
+    for gradient in gradients:
+        _applied(optimizer, gradient)
+    expected, m, v = _adam(weights, gradients, [0.1, 0.075, 0.05, 0.025], 0.5, 0.99, clip)
+    # float32: a few roundings of 6e-8 in each of four steps.
+    for variable, value in zip(variables, expected, strict=True):
+        np.testing.assert_allclose(ops.convert_to_numpy(variable), value, rtol=2e-6, atol=1e-6)
+    for state, values in ((optimizer._momentums, m), (optimizer._velocities, v)):
+        for variable, value in zip(state, values, strict=True):
+            np.testing.assert_allclose(ops.convert_to_numpy(variable), value, rtol=2e-6, atol=1e-7)
+    assert number(optimizer.iterations) == 4
+
+
+def test_adam_has_the_variables_of_keras_adam():
+    variables = [keras.Variable(np.zeros(shape, np.float32)) for shape in SHAPES]
+    ours, theirs = engine().Adam(0.1, name="same"), keras.optimizers.Adam(0.1, name="same")
+    for optimizer in (ours, theirs):
+        optimizer.build(variables)
+    assert [v.path for v in ours.variables] == [v.path for v in theirs.variables]

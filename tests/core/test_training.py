@@ -13,6 +13,7 @@ from kgen import checkpoint, device, models
 from kgen.errors import KgenError
 from kgen.report import Reporter
 from kgen.run import Run
+from kgen.step import engine
 from kgen.training import prepare, segments, train
 from tests.core import tiny
 
@@ -135,6 +136,35 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
     assert run.summary()["status"] == "failed"
     if kept is not None:
         assert str(kept.path) in str(error.value)
+
+
+def test_a_loss_that_is_looked_at_late_names_the_same_step(tmp_path, monkeypatch):
+    from kgen import monitor
+
+    values = {"optimizer__learning_rate": 10.0, "optimizer__name": "sgd", "training__steps": 200}
+    messages = []
+    for seconds in (-1.0, 1e9):  # at every step; at the end of each epoch
+        monkeypatch.setattr(monitor, "REPORT_SECONDS", seconds)
+        run = tiny.new_run("vae", tmp_path, f"run{seconds}", **values)
+        with pytest.raises(KgenError, match=r"stopped being finite at step \d+") as error:
+            train(run)
+        messages.append(str(error.value).partition(" (")[0])
+        assert not checkpoint.paths(run.checkpoints)
+    assert messages[0] == messages[1]
+
+
+def test_held_out_losses_are_those_that_keras_evaluates(tmp_path):
+    setup = prepare(tiny.config("vae", tmp_path, data__validation=0.4))
+    images, labels = setup.held_out()
+    test = engine().tester(setup.model)
+    setup.model.reset_metrics()
+    for _ in range(2):
+        logs = test((images, labels))
+    expected = setup.model.evaluate(
+        images, labels, batch_size=len(images), verbose=0, return_dict=True
+    )
+    # The same function of the same weights and noise: the mean of two equals is exact.
+    assert {name: float(value) for name, value in logs.items()} == expected
 
 
 def test_resuming_refuses_other_data(tmp_path, monkeypatch):
