@@ -7,7 +7,8 @@ everything that has to be said early is said in :func:`select`.
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import metadata
 
 from kgen.config import BACKENDS
@@ -139,6 +140,24 @@ def environment(
             # cuBLAS repeats its sums in the same order only with a workspace of fixed size.
             defaults["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     return forced | {key: value for key, value in defaults.items() if key not in present}
+
+
+@contextmanager
+def without_tensorflow() -> Iterator[None]:
+    """Spare a block the import of TensorFlow where another backend computes.
+
+    Keras imports it when it saves a model, only to ask whether what it saves is TensorFlow's own:
+    two seconds, and notes from C++ on the terminal. Keras remembers the answer, that there is no
+    TensorFlow; kgen itself can import it afterwards.
+    """
+    if current() == "tensorflow" or "tensorflow" in sys.modules:
+        yield
+        return
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        yield
+    finally:
+        del sys.modules["tensorflow"]
 
 
 def _version(distributions: tuple[str, ...]) -> str | None:

@@ -19,14 +19,26 @@ class GANConfig(Section):
     """Generative adversarial network (Goodfellow et al. 2014)."""
 
     network: Annotated[str, Option(help="Kind of network.", choices=("conv", "mlp"))] = "conv"
-    latent_dim: Annotated[int, Option(help="Length of the latent vector z.", low=1)] = 64
+    latent_dim: Annotated[
+        int, Option(help="Length of the latent vector z.", low=1, high=65_536)
+    ] = 64
     generator_widths: Annotated[
         tuple[int, ...],
-        Option(help="Channels (conv) or units (mlp) of each generator level; empty: default."),
+        Option(
+            help="Channels (conv) or units (mlp) of each generator level; empty: "
+            "128,64 (conv), 256,512,1024 (mlp).",
+            low=1,
+            high=65_536,
+        ),
     ] = ()
     discriminator_widths: Annotated[
         tuple[int, ...],
-        Option(help="Channels (conv) or units (mlp) of each discriminator level; empty: default."),
+        Option(
+            help="Channels (conv) or units (mlp) of each discriminator level; empty: "
+            "64,128 (conv), 512,256 (mlp).",
+            low=1,
+            high=65_536,
+        ),
     ] = ()
     dropout: Annotated[
         float, Option(help="Share of discriminator features dropped.", low=0, high=0.9)
@@ -45,14 +57,26 @@ class AEConfig(Section):
     """Autoencoder: the VAE's networks without sampling and KL."""
 
     network: Annotated[str, Option(help="Kind of network.", choices=("conv", "mlp"))] = "conv"
-    latent_dim: Annotated[int, Option(help="Length of the latent vector z.", low=1)] = 16
+    latent_dim: Annotated[
+        int, Option(help="Length of the latent vector z.", low=1, high=65_536)
+    ] = 16
     encoder_widths: Annotated[
         tuple[int, ...],
-        Option(help="Channels (conv) or units (mlp) of each encoder level; empty: default."),
+        Option(
+            help="Channels (conv) or units (mlp) of each encoder level; empty: "
+            "32,64 (conv), 400 (mlp).",
+            low=1,
+            high=65_536,
+        ),
     ] = ()
     decoder_widths: Annotated[
         tuple[int, ...],
-        Option(help="Channels (conv) or units (mlp) of each decoder level; empty: default."),
+        Option(
+            help="Channels (conv) or units (mlp) of each decoder level; empty: "
+            "64,32 (conv), 400 (mlp).",
+            low=1,
+            high=65_536,
+        ),
     ] = ()
     likelihood: Annotated[
         str,
@@ -85,7 +109,8 @@ class DDPMConfig(Section):
     """Denoising diffusion model (Ho et al. 2020)."""
 
     widths: Annotated[
-        tuple[int, ...], Option(help="U-Net channels at each resolution; empty: default.")
+        tuple[int, ...],
+        Option(help="U-Net channels at each resolution; empty: 32,64.", low=1, high=65_536),
     ] = ()
     num_timesteps: Annotated[
         int, Option(help="Length T of the forward chain.", low=2, high=10_000)

@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from kgen.errors import KgenError
+
+_TEMPORARY = ".tmp-"
 
 
 @contextmanager
@@ -23,7 +27,9 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=path.suffix, dir=path.parent)
+        # The process's number lets `remove_leftovers` tell a file in the making from one left over.
+        prefix = f"{_TEMPORARY}{os.getpid()}-"
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -52,3 +58,21 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files in `folder` whose process was killed while it wrote them.
+
+    Raises:
+        KgenError: one cannot be removed.
+    """
+    for file in folder.rglob(f"{_TEMPORARY}*"):
+        number = file.name.removeprefix(_TEMPORARY).partition("-")[0]
+        if number.isdecimal() and psutil.pid_exists(int(number)):
+            continue
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise KgenError(
+                f"Cannot remove {file}: {error.strerror}. Remove it by hand."
+            ) from error

@@ -12,6 +12,9 @@ from typing import Annotated, Any, Self, Union, get_args, get_origin, get_type_h
 
 from kgen.errors import KgenError
 
+LARGEST = 2**31 - 1
+"""Largest number that any option takes: what every backend can count to."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Option:
@@ -19,7 +22,7 @@ class Option:
 
     Attributes:
         help: meaning and unit, one sentence.
-        low: smallest value allowed, or None.
+        low: smallest value allowed, or None; of a list, for each of its numbers.
         high: largest value allowed, or None.
         above: largest value *not* allowed (an open lower bound), or None.
         choices: the only values allowed, or empty for any.
@@ -44,6 +47,15 @@ class Option:
         if self.low is not None:
             return f"at least {self.low}"
         return f"at most {self.high}" if self.high is not None else ""
+
+    def allows(self, value: Any) -> bool:
+        """Tell whether a value of the right type is in the range or the choices; NaN never is."""
+        return (
+            (not self.choices or value in self.choices)
+            and (self.low is None or value >= self.low)
+            and (self.above is None or value > self.above)
+            and (self.high is None or value <= self.high)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,27 +139,21 @@ def _checked(field: Field, value: Any) -> Any:
     if value is None and field.optional:
         return None
     if field.type == tuple[int, ...]:
-        if not isinstance(value, list | tuple) or any(type(v) is not int or v < 1 for v in value):
-            raise _refuse(field, value, "a list of positive integers")
+        if not isinstance(value, list | tuple) or any(type(v) is not int for v in value):
+            raise _refuse(field, value, "a list of integers")
+        if not all(field.option.allows(v) for v in value):
+            raise _refuse(field, value, f"integers, each {field.option.range_text()}")
         return tuple(value)
     if field.type is float and type(value) is int:
         value = float(value)
     if type(value) is not field.type:
         names = {int: "an integer", float: "a number", bool: "true or false"}
         raise _refuse(field, value, names.get(field.type, "text"))
-    if not _in_range(field.option, value):
+    if not field.option.allows(value):
         raise _refuse(field, value, field.option.range_text())
+    if isinstance(value, int | float) and not abs(value) <= LARGEST:
+        raise _refuse(field, value, f"at most {LARGEST}")
     return value
-
-
-def _in_range(option: Option, value: Any) -> bool:
-    """Tell whether a value of the right type is one that the option allows; NaN never is."""
-    return (
-        (not option.choices or value in option.choices)
-        and (option.low is None or value >= option.low)
-        and (option.above is None or value > option.above)
-        and (option.high is None or value <= option.high)
-    )
 
 
 def _refuse(field: Field, value: Any, expected: str) -> KgenError:

@@ -59,8 +59,13 @@ class Run:
                 f"A new run needs an empty folder. Received: {path}, which is not empty. "
                 "Choose another, or continue that run with --resume."
             )
-        run = cls(path=path, config=config)
-        write_text(path / CONFIG, config.to_toml())
+        run, is_new = cls(path=path, config=config), not path.exists()
+        try:
+            write_text(path / CONFIG, config.to_toml())
+        except KgenError:
+            if is_new and path.is_dir():
+                path.rmdir()  # a disk with room for a folder and not for what goes into it
+            raise
         return run
 
     @classmethod
@@ -126,7 +131,7 @@ class Run:
             return []
         with self.history_file.open(newline="", encoding="utf-8") as file:
             return [
-                {key: float(value) for key, value in row.items() if value}
+                {key: _number(value) for key, value in row.items() if value}
                 for row in csv.DictReader(file)
             ]
 
@@ -145,14 +150,22 @@ class Run:
         """Read how the run went; a run whose process is gone without a word is `interrupted`.
 
         Raises:
-            KgenError: the file is not JSON.
+            KgenError: the file cannot be read, or is not a JSON object.
         """
         if not self.summary_file.is_file():
             return {"status": "new"}
         try:
             summary = json.loads(self.summary_file.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise KgenError(f"{self.summary_file} is not JSON: {error}.") from error
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise KgenError(
+                f"{self.summary_file} is not JSON: {error}. "
+                "Remove the file; training writes it anew."
+            ) from error
+        if not isinstance(summary, dict):
+            raise KgenError(
+                f"{self.summary_file} takes a JSON object. Received: {type(summary).__name__}. "
+                "Remove the file; training writes it anew."
+            )
         if summary.get("status") == "running" and not _is_alive(summary):
             summary["status"] = "interrupted"
         return summary
@@ -171,6 +184,11 @@ def list_runs(root: Path = DEFAULT_ROOT) -> list[Run]:
         except (KgenError, tomllib.TOMLDecodeError):
             continue
     return found
+
+
+def _number(text: str) -> float:
+    """Read a number as it was written: whole numbers stay whole."""
+    return int(text) if text.isdecimal() else float(text)
 
 
 def _is_alive(summary: Mapping[str, Any]) -> bool:

@@ -14,7 +14,9 @@ import typer
 from kgen import __version__
 from kgen.config import BACKENDS
 from kgen.errors import KgenError
+from kgen.option import Option
 from kgen_cli.application import settings
+from kgen_cli.options import number
 from kgen_cli.probe import ask
 from kgen_cli.text import size
 
@@ -61,7 +63,12 @@ def doctor(
         bool, typer.Option("--json", metavar="", help="Print it for programs.")
     ] = False,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest wait for a backend.", min=1)
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="Longest wait for a backend.",
+            parser=number(float, Option(help="", low=1, high=3600)),
+        ),
     ] = 120.0,
 ) -> None:
     """Check what is installed and what works; exit status 0 if kgen can train."""

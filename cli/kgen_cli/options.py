@@ -16,7 +16,7 @@ import typer
 from rich.markup import escape
 
 from kgen import run_config
-from kgen.option import Field, section_fields
+from kgen.option import Field, Option, section_fields
 
 PANELS = {
     "model": "Model",
@@ -83,6 +83,8 @@ class ConfigOption:
             metavar="NAME" if self.field.option.choices else _METAVARS[self.field.type],
             rich_help_panel=panel or PANELS[self.section],
             show_default=False,
+            # The range is checked with the whole configuration, wherever a value comes from.
+            parser=number(kind) if kind in (int, float) else None,
         )
         return optional(self.parameter_name, kind, info)
 
@@ -103,6 +105,27 @@ class ConfigOption:
                 f"expected integers with commas between, such as 64,128. Received: {value!r}.",
                 param_hint=f"'{self.flag}'",
             ) from error
+
+
+def number(kind: type[int] | type[float], limits: Option | None = None) -> Callable[[str], Any]:
+    """Make what reads a number on the command line; Typer's own does not say what it received.
+
+    Args:
+        kind: int or float.
+        limits: the range, if it is to be checked.
+    """
+    expected = "an integer" if kind is int else "a number"
+
+    def read(text: str) -> int | float:
+        try:
+            value = kind(text)
+        except ValueError as error:
+            raise typer.BadParameter(f"expected {expected}. Received: {text!r}.") from error
+        if limits is not None and not limits.allows(value):
+            raise typer.BadParameter(f"expected {limits.range_text()}. Received: {text}.")
+        return value
+
+    return read
 
 
 def config_options(family: str) -> list[ConfigOption]:

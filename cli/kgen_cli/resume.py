@@ -6,6 +6,7 @@ from typing import Any
 
 from kgen import run_config
 from kgen.errors import KgenError
+from kgen.files import remove_leftovers
 from kgen.run import CONFIG, Run
 from kgen.run_config import RunConfig
 
@@ -31,6 +32,8 @@ CHANGEABLE = frozenset(
 def open_run(family: str, folder: Path | None, root: Path) -> Run:
     """Open the run to go on with: that folder, or the newest of the family.
 
+    What a killed process left half written in it is removed.
+
     Raises:
         KgenError: there is no such run, it is another family's, or it is being trained now.
     """
@@ -46,6 +49,7 @@ def open_run(family: str, folder: Path | None, root: Path) -> Run:
             f"{run.path} is being trained now, by process {summary.get('pid')}. "
             "Stop that first, or start a new run without --resume."
         )
+    remove_leftovers(run.path)
     return run
 
 

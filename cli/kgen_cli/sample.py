@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from kgen.families import FAMILIES
+from kgen.option import Option
 from kgen.run import CONFIG, Run
 from kgen_cli import session
 from kgen_cli.application import say_note, settings
 from kgen_cli.destination import Destination, choose
-from kgen_cli.options import config_options, dim, with_options
+from kgen_cli.options import config_options, dim, number, with_options
 from kgen_cli.request import DDIM_STEPS, MAX_SEED, NUMBER, Request, check, default_name
 
 LATENT, DIFFUSION, OUTPUT = "GAN, AE, VAE", "DDPM", "Output"
@@ -45,10 +46,27 @@ def _flag(name: str, text: str, panel: str) -> Any:
     return typer.Option(name, help=text, metavar="", rich_help_panel=panel)
 
 
-def _value(*names: str, text: str, default: str, panel: str | None = None, **more: Any) -> Any:
+def _value(
+    *names: str, text: str, default: str, span: str = "", panel: str | None = None, **more: Any
+) -> Any:
     """Make an option that is None unless given; `default` says what that means."""
-    text += dim(f" [default: {default}]")
+    text += dim(f" [{span + '; ' if span else ''}default: {default}]")
     return typer.Option(*names, help=text, show_default=False, rich_help_panel=panel, **more)
+
+
+def _number(
+    *names: str, limits: Option, default: str, kind: type[int] | type[float] = int, **more: Any
+) -> Any:
+    """Make an option that takes a number in a range."""
+    return _value(
+        *names,
+        text=limits.help,
+        default=default,
+        span=limits.range_text(),
+        metavar="INT" if kind is int else "FLOAT",
+        parser=number(kind, limits),
+        **more,
+    )
 
 
 _numbers = ", ".join(f"{mode} {count}" for mode, count in NUMBER.items())
@@ -71,15 +89,12 @@ Inputs = Annotated[
 ]
 Number = Annotated[
     int | None,
-    _value("-n", "--number", text="Pictures.", default=_numbers, metavar="INT", min=1, max=10**6),
+    _number("-n", "--number", limits=Option(help="Pictures.", low=1, high=10**6), default=_numbers),
 ]
 Seed = Annotated[
     int,
-    typer.Option(
-        min=0, max=MAX_SEED, metavar="INT", show_default=False,
-        help="Seed of the noise." + dim(" [default: 0]"),
-    ),
-]  # fmt: skip
+    _number(limits=Option(help="Seed of the noise.", low=0, high=MAX_SEED), default="0"),
+]
 Reconstruct = Annotated[
     bool,
     _flag("--reconstruct", "Pictures, and below them what the model makes of them.", LATENT),
@@ -103,16 +118,16 @@ SamplerName = Annotated[
 ]  # fmt: skip
 NumSteps = Annotated[
     int | None,
-    _value(
-        text="Network calls, at most the run's num_timesteps.",
-        default=f"ddim {DDIM_STEPS}, ddpm all", panel=DIFFUSION, metavar="INT", min=1,
+    _number(
+        limits=Option(help="Network calls, at most the run's num_timesteps.", low=1),
+        default=f"ddim {DDIM_STEPS}, ddpm all", panel=DIFFUSION,
     ),
 ]  # fmt: skip
 Eta = Annotated[
     float | None,
-    _value(
-        text="Noise of ddim: 0 none, 1 as much as ddpm.", default="0", panel=DIFFUSION,
-        metavar="FLOAT", min=0, max=1,
+    _number(
+        limits=Option(help="Noise of ddim: 0 none, 1 as much as ddpm.", low=0, high=1),
+        kind=float, default="0", panel=DIFFUSION,
     ),
 ]  # fmt: skip
 VarianceName = Annotated[

@@ -2,9 +2,16 @@
 
 from kgen.report import Plan
 
+SKIPPED_SHOWN = 5
 
-def plan_lines(plan: Plan) -> list[str]:
-    """Say in a few lines what a configuration amounts to."""
+
+def plan_lines(plan: Plan, *, every_file: bool = False) -> list[str]:
+    """Say in a few lines what a configuration amounts to.
+
+    Args:
+        plan: what it amounts to.
+        every_file: whether to name all files that were skipped, not only the first few.
+    """
     height, width, channels = plan.image_shape
     licence = f" ({plan.licence})" if plan.licence else ""
     parts = [f"{name} {count:,}" for name, count in plan.parameters.items()]
@@ -18,8 +25,10 @@ def plan_lines(plan: Plan) -> list[str]:
         f"computes:   {plan.device}",
     ]
     if plan.skipped:
-        named = ", ".join(plan.skipped[:5]) + (", ..." if len(plan.skipped) > 5 else "")
-        lines.append(f"skipped:    {len(plan.skipped)} files that cannot be read: {named}")
+        shown = plan.skipped if every_file else plan.skipped[:SKIPPED_SHOWN]
+        more = "" if len(shown) == len(plan.skipped) else ", ... (--dry-run names all)"
+        count = "1 file" if len(plan.skipped) == 1 else f"{len(plan.skipped)} files"
+        lines.append(f"skipped:    {count} that cannot be read: {', '.join(shown)}{more}")
     return lines
 
 

@@ -145,7 +145,7 @@ def _dry_run(config: RunConfig, here: Settings) -> None:
         plan = prepare(config, report).plan
     # TOML with the plan as comments: the output serves as a --config file.
     typer.echo(config.to_toml())
-    for line in plan_lines(plan):
+    for line in plan_lines(plan, every_file=True):
         typer.echo(f"# {line}")
 
 

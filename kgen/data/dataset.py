@@ -46,9 +46,11 @@ class DataSet:
             )
         low, high = int(self.labels.min()), int(self.labels.max())
         if low < 0 or (self.class_names is not None and high >= len(self.class_names)):
-            most = "" if self.class_names is None else f" below {len(self.class_names)}"
+            names = self.class_names
+            most = "" if names is None else f" to {len(names) - 1}, one for each of its class_names"
             raise KgenError(
-                f"{self.name} takes labels from 0{most}. Received: labels in [{low}, {high}]."
+                f"Labels of {self.name} are numbers from 0{most}. "
+                f"Received: labels in [{low}, {high}]."
             )
 
     def __len__(self) -> int:

@@ -41,6 +41,8 @@ def load_idx(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray | None] |
             f"{str(files[0])!r} must have shape (N, H, W), or (N, H, W, C) with C 1 or 3. "
             f"Received: shape={images.shape}."
         )
+    if 0 in images.shape:
+        raise KgenError(f"{str(files[0])!r} has no pictures. Received: shape={images.shape}.")
     if files[1] is None:
         return images, None
     labels = read_idx(files[1])

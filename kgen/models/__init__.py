@@ -1,10 +1,13 @@
 """The families' models, each written once for every backend."""
 
+import json
+import zipfile
+import zlib
 from pathlib import Path
 
 import keras
 
-from kgen import checkpoint, families
+from kgen import backend, checkpoint, families
 from kgen.errors import KgenError
 from kgen.files import replacing
 from kgen.models.generative import GenerativeModel
@@ -38,7 +41,7 @@ def save(model: GenerativeModel, path: Path) -> None:
     copy = type(model).from_config(model.get_config())
     for target, source in zip(copy.variables, model.variables, strict=True):
         target.assign(source)
-    with replacing(path) as temporary:
+    with replacing(path) as temporary, backend.without_tensorflow():
         copy.save(temporary)
 
 
@@ -68,15 +71,29 @@ def load_file(path: Path, family: str) -> GenerativeModel:
         KgenError: it is damaged, or not a model of that family.
     """
     model_class = families.resolve(families.family(family).model)
+    found = _class_name(path)
+    if found != model_class.__name__:
+        raise KgenError(f"{path} takes a {family} model of kgen. Received: {found}. {_REMEDY}")
     try:
-        model = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise KgenError(f"{path} is not a whole Keras model file: {_first_line(error)}") from error
-    if not isinstance(model, model_class):
-        raise KgenError(f"{path} takes a {family} model of kgen. Received: {type(model).__name__}.")
-    return model
+        return keras.models.load_model(path, compile=False)
+    except (*_DAMAGED, TypeError) as error:
+        raise _damaged(path, error) from error
 
 
-def _first_line(error: Exception) -> str:
-    """Return the first line of an error's text."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+_DAMAGED = (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
+_REMEDY = "Remove it, and the run's newest checkpoint is used."
+
+
+def _class_name(path: Path) -> str:
+    """Read which class a `.keras` file is of: Keras itself imports what it finds, or fails."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return str(json.loads(archive.read("config.json"))["class_name"])
+    except (*_DAMAGED, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> KgenError:
+    """Make the error for a file that is not a whole model."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return KgenError(f"{path} is not a whole Keras model file: {reason}. {_REMEDY}")

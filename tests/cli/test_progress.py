@@ -1,5 +1,6 @@
 """Progress: whole lines in a file, a live view on a terminal, numbers in words."""
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def test_file_gets_plain_lines_and_a_terminal_a_live_view():
 
     assert isinstance(reporter(io.StringIO()), PlainReporter)
     assert isinstance(reporter(Terminal()), LiveReporter)
+
+
+def test_skipped_files_are_counted_and_named_all_of_them_where_asked_for():
+    plan = dataclasses.replace(PLAN, skipped=tuple(f"{i}.png (why)" for i in range(7)))
+    few, every = plan_lines(plan)[-1], plan_lines(plan, every_file=True)[-1]
+    assert few.startswith("skipped:    7 files that cannot be read: 0.png (why), 1.png (why), ")
+    assert few.endswith("4.png (why), ... (--dry-run names all)")
+    assert every.endswith("5.png (why), 6.png (why)")
 
 
 def test_plain_report_of_an_epoch_is_one_line(plain):

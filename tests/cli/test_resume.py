@@ -109,6 +109,11 @@ def test_run_that_is_being_trained_is_left_alone(fails, training, make_run):
     assert "is being trained now, by process" in fails("train", "gan", "--resume", status=1)
 
 
-def test_run_whose_process_is_gone_goes_on(kgen, training, make_run):
-    make_run("gan-a", summary={"status": "running", "pid": 2**22 + 1})
+def test_run_whose_process_is_gone_goes_on_without_its_half_written_files(kgen, training, make_run):
+    gone = 2**22 + 1
+    run = make_run("gan-a", summary={"status": "running", "pid": gone})
+    run.checkpoints.mkdir()
+    for folder in (run.path, run.checkpoints):
+        (folder / f".tmp-{gone}-abc.npz").touch()
     assert kgen("train", "gan", "--resume").exit_code == 0
+    assert not list(run.path.rglob(".tmp-*"))

@@ -242,8 +242,8 @@ def test_wrong_input_is_one_line_and_loses_nothing(fails, trained, family, argum
     [
         (["-n", "0"], "'-n' / '--number'"),
         (["--seed", "-1"], "'--seed'"),
-        (["--num-steps", "0"], "'--num-steps'"),
-        (["--eta", "2"], "'--eta'"),
+        (["--num-steps", "0"], "'--num-steps': expected at least 1. Received: 0."),
+        (["--eta", "2"], "'--eta': expected 0 to 1. Received: 2."),
         (["--sampler", "euler"], "'euler' is not one of 'ddim', 'ddpm'"),
         (["--variance", "learned"], "is not one of 'fixed_small', 'fixed_large'"),
         (["--reconstruct", "--manifold"], "--reconstruct and --manifold are different drawings"),

@@ -138,7 +138,7 @@ def test_dry_run_prints_the_configuration_and_the_plan_and_makes_nothing(kgen, t
         "# memory:     about 412 MB",
         "# steps:      28 per epoch, 1,680 in all, 60 epochs",
         "# computes:   tensorflow on cpu, float32",
-        "# skipped:    1 files that cannot be read: a.png: no picture",
+        "# skipped:    1 file that cannot be read: a.png: no picture",
     ):
         assert text in result.stdout
 

@@ -105,7 +105,7 @@ BROKEN = {
     "names": ({"images": GOOD, "class_names": np.arange(2)}, "list of texts"),
     "few names": (
         {"images": GOOD, "labels": np.array([0, 1]), "class_names": np.array(["a"])},
-        r"labels from 0 below 1. Received: labels in \[0, 1\]",
+        r"from 0 to 0, one for each of its class_names. Received: labels in \[0, 1\]",
     ),
 }
 

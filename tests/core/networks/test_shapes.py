@@ -1,10 +1,15 @@
 """Which sizes the networks take and give. Runs once: shapes do not depend on the backend."""
 
+import re
+
+import keras
 import numpy as np
 import pytest
 
 from kgen import networks
+from kgen.config import DDPMConfig, GANConfig, VAEConfig
 from kgen.errors import KgenError
+from kgen.option import section_fields
 from tests.core.networks.cases import CASES, LATENT, build, outputs, tensors
 
 SIZES = [(28, 28, 1), (32, 32, 3), (64, 64, 3), (16, 24, 2)]
@@ -27,10 +32,9 @@ def test_output_has_the_promised_shape_and_is_float32(case, shape):
     assert {part.dtype for part in parts} == {"float32"}
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_default_widths_work_for_28_pixels(case):
-    builder = getattr(networks, "build_" + case.split("_")[1])
-    kind = case.split("_")[0]
+def build_28(case: str, *widths: tuple[int, ...]) -> keras.Model:
+    """Build a case for 28 pixels, with default widths or those given."""
+    kind, part = case.split("_")
     shape = (28, 28, 1)
     arguments = {
         "generator": (kind, LATENT, shape),
@@ -38,10 +42,31 @@ def test_default_widths_work_for_28_pixels(case):
         "encoder": (kind, LATENT, shape),
         "decoder": (kind, LATENT, shape),
         "denoiser": (shape,),
-    }[case.split("_")[1]]
-    results = outputs(builder(*arguments), tensors(shape))
-    assert [r.shape for r in results] == expected_shapes(case, shape)
+    }[part]
+    return getattr(networks, f"build_{part}")(*arguments, *widths)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_default_widths_work_for_28_pixels(case):
+    results = outputs(build_28(case), tensors((28, 28, 1)))
+    assert [r.shape for r in results] == expected_shapes(case, (28, 28, 1))
     assert all(r.dtype == np.float32 and np.all(np.isfinite(r)) for r in results)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_default_widths_are_those_that_the_help_names(case):
+    kind, part = case.split("_")
+    name = "widths" if part == "denoiser" else f"{part}_widths"
+    [field] = [
+        field
+        for section in (GANConfig, VAEConfig, DDPMConfig)
+        for field in section_fields(section)
+        if field.name == name
+    ]
+    suffix = "" if part == "denoiser" else rf" \({kind}\)"
+    [text] = re.findall(rf"([\d,]+){suffix}", field.option.help)
+    named = build_28(case, tuple(map(int, text.split(","))))
+    assert [v.shape for v in named.variables] == [v.shape for v in build_28(case).variables]
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.startswith("conv")])

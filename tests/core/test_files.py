@@ -1,0 +1,68 @@
+"""Files are whole or not there, and a killed process's leftovers are told from a living one's."""
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from kgen.errors import KgenError
+from kgen.files import remove_leftovers, replacing, write_text
+
+LIMIT = 4096
+
+
+@pytest.fixture
+def full_disk():
+    """Make the system refuse this process every byte of a file beyond the first 4096."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_file_that_does_not_fit_leaves_what_was_there(tmp_path):
+    write_text(tmp_path / "a.txt", "kept")
+    with pytest.raises(KgenError, match=r"Cannot write .*a\.txt: File too large\. Free some space"):
+        write_text(tmp_path / "a.txt", "x" * (LIMIT + 1))
+    assert (tmp_path / "a.txt").read_text() == "kept"
+    assert names(tmp_path) == ["a.txt"]
+    write_text(tmp_path / "a.txt", "x" * LIMIT)
+
+
+def test_a_block_that_fails_leaves_no_temporary_file(tmp_path):
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text(str(1 / 0))
+    assert names(tmp_path) == []
+
+
+def test_leftovers_of_the_dead_go_and_files_in_the_making_stay(tmp_path):
+    killed = """
+import os, sys
+from pathlib import Path
+from kgen.files import replacing
+with replacing(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", killed, str(tmp_path / "run" / "a.npz")])
+    assert done.returncode == -9
+    [left] = names(tmp_path / "run")
+    assert left.startswith(".tmp-")
+    with replacing(tmp_path / "run" / "b.npz") as temporary:
+        remove_leftovers(tmp_path)
+        assert names(tmp_path / "run") == [temporary.name]
+        temporary.write_text("whole")
+    assert names(tmp_path / "run") == ["b.npz"]
+
+
+def test_a_file_gets_the_usual_permissions_of_a_new_one(tmp_path):
+    write_text(tmp_path / "a.txt", "a")
+    (tmp_path / "b.txt").touch()
+    assert os.stat(tmp_path / "a.txt").st_mode == os.stat(tmp_path / "b.txt").st_mode
