@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kgen_exports.manifest import FileEntry, Manifest, PartEntry
+from kgen_exports.manifest import PRECISIONS, FileEntry, Manifest, PartEntry
 from kgen_exports.proof import FP32_SHARE, LEAST_DB
 
 LANGUAGES = {"python": "py", "javascript": "js", "kotlin": "kt", "swift": "swift"}
@@ -89,6 +89,12 @@ def best_file(part: PartEntry, form: str, any_batch: bool) -> FileEntry | None:
 def least_db(precision: str) -> float:
     """Return the PSNR of a picture below which a file of this precision is not the model."""
     return LEAST_DB.get(precision, math.floor(-20 * math.log10(FP32_SHARE)))
+
+
+def precisions(manifest: Manifest) -> list[str]:
+    """List the precisions of a bundle's files, with fp32, from the largest files to the smallest."""
+    found = {"fp32", *(entry.precision for _, entry in manifest.files())}
+    return [name for name in PRECISIONS if name in found]
 
 
 def fill(name: str, values: Mapping[str, Any], words: set[str]) -> str:
@@ -186,6 +192,7 @@ class Programs:
         case = f"{'sampler' if m.sampler else next(iter(drawing), '')}/out/image"
         precision = entry.precision if entry else "fp32"
         fixed, least = entry and entry.batch, least_db(precision)
+        limits = {p: f"{(high - low) * 10 ** (-least_db(p) / 20):.2g}" for p in precisions(m)}
         shape = {name: m.image[name] for name in ("height", "width", "channels")}
         return shape | {
             "size": math.prod(shape.values()), "latent": m.latent_dim,
@@ -193,8 +200,9 @@ class Programs:
             "low": f"{low:g}", "high": f"{high:g}", "peak": f"{high - low:g}",
             "minus_low": "" if low == 0 else f" + {-low:g}" if low < 0 else f" - {low:g}",
             "golden": case, "expected": expected(language, self.golden.get(case)),
-            "precision": precision, "least": f"{least:g}",
-            "limit": f"{(high - low) * 10 ** (-least / 20):.2g}",
+            "least": f"{least:g}",
+            "limit": limits[precision],
+            "limits": ", ".join(f"{limit} for {name}" for name, limit in limits.items()),
             "psnr": f"{entry.picture['psnr_db']:.1f}" if entry and entry.picture else "no",
             "file": entry.path if entry else "",
             "batch": fixed or (m.golden["count"] if language == "python" else 1),
