@@ -92,7 +92,7 @@ def least_db(precision: str) -> float:
 
 
 def precisions(manifest: Manifest) -> list[str]:
-    """List the precisions of a bundle's files, with fp32, from the largest files to the smallest."""
+    """List the precisions of a bundle's files, and fp32, the largest first."""
     found = {"fp32", *(entry.precision for _, entry in manifest.files())}
     return [name for name in PRECISIONS if name in found]
 
