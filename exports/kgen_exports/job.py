@@ -7,22 +7,14 @@ from typing import Any, Self
 
 from kgen.errors import KgenError
 from kgen.option import unknown_name
-from kgen_exports.manifest import FORMATS, PRECISIONS
+from kgen_exports.manifest import FORMATS, MAX_BATCH, PARTS, PRECISIONS
 
-PARTS = {
-    "gan": ("generator", "discriminator"),
-    "ae": ("decoder", "encoder"),
-    "vae": ("decoder", "encoder"),
-    "ddpm": ("denoiser", "sampler"),
-}
-"""What can be exported of each family, in the order of the files."""
 DEFAULT_PARTS = {**PARTS, "gan": ("generator",)}
 DEFAULT_PRECISIONS = ("fp32", "fp16", "int8")
 OPSETS = (15, 16, 17, 18)
 """tf2onnx writes no newer ones, and older ones lack what phones' runtimes have had for years."""
 DEFAULT_OPSET = 17
 DEFAULT_STEPS = 20
-MAX_BATCH = 1024
 
 KNOWN_NOT_TO_WORK = {
     "int4": "convolutions stay as large as in int8 or grow, pictures lose most, and LiteRT 1.4 "

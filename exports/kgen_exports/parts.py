@@ -19,7 +19,7 @@ from kgen.models.gan import GAN
 from kgen.models.generative import GenerativeModel
 from kgen.networks import call
 from kgen_exports.manifest import TensorSpec
-from kgen_exports.sampler import SamplerTable
+from kgen_exports.sampler import SamplerTable, float32_values, x0_weights
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,21 +196,11 @@ def sampler_table(model: DDPM, **options: Any) -> SamplerTable:
     Args:
         model: whose schedule and prediction count.
         options: ``sampler``, ``num_steps``, ``eta``, ``variance``, as for `DDPM.plan`.
-
-    Source: Salimans & Ho (2022), section 4, and Ho et al. (2020), eq. 15, for x0 from v and eps.
     """
     plan = model.plan(**options)
-    alpha_bars = model.schedule.tables.alpha_bars[plan.timesteps]
-    signal, noise = np.sqrt(alpha_bars), np.sqrt(1 - alpha_bars)
-    from_xt, from_prediction = {
-        "eps": (1 / signal, -noise / signal),
-        "x0": (np.zeros_like(signal), np.ones_like(signal)),
-        "v": (signal, -noise),
-    }[model.settings.prediction]
-
-    def numbers(values: np.ndarray) -> tuple[float, ...]:
-        return tuple(float(value) for value in values.astype(np.float32))
-
+    alpha_bars = model.schedule.tables.alpha_bars
+    visited = alpha_bars[plan.timesteps]
+    from_xt, from_prediction = x0_weights(model.settings.prediction, visited)
     ddpm = options.get("sampler") == "ddpm"
     return SamplerTable(
         name="ddpm" if ddpm else "ddim",
@@ -219,11 +209,12 @@ def sampler_table(model: DDPM, **options: Any) -> SamplerTable:
         prediction=model.settings.prediction,
         num_timesteps=model.settings.num_timesteps,
         timesteps=tuple(int(t) for t in plan.timesteps),
-        x0_from_xt=numbers(from_xt),
-        x0_from_prediction=numbers(from_prediction),
-        coef_x0=numbers(plan.coef_x0),
-        coef_xt=numbers(plan.coef_xt),
-        sigma=numbers(plan.sigma),
+        x0_from_xt=float32_values(from_xt),
+        x0_from_prediction=float32_values(from_prediction),
+        coef_x0=float32_values(plan.coef_x0),
+        coef_xt=float32_values(plan.coef_xt),
+        sigma=float32_values(plan.sigma),
+        alpha_bars=tuple(alpha_bars.tolist()),
     )
 
 

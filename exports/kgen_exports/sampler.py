@@ -4,12 +4,43 @@ Needs NumPy only, so that the runtime can use it without Keras.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
 
+from kgen import schedule
+from kgen.errors import KgenError
+from kgen_exports.fields import choice, integer, items, mapping, number, optional, refuse
+
 COLUMNS = ("x0_from_xt", "x0_from_prediction", "coef_x0", "coef_xt", "sigma")
+SAMPLERS = ("ddim", "ddpm")
+VARIANCES = ("fixed_small", "fixed_large")
+PREDICTIONS = ("eps", "x0", "v")
+MAX_TIMESTEPS = 2**16
+"""Longest chain of which a table is read."""
+
+
+def x0_weights(prediction: str, alpha_bars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the weights of xt and of the prediction in x0_hat, float64 (S,) each.
+
+    Args:
+        prediction: ``eps``, ``x0`` or ``v``.
+        alpha_bars: float64 (S,), of the timesteps that are visited.
+
+    Source: Salimans & Ho (2022), section 4, and Ho et al. (2020), eq. 15, for x0 from v and eps.
+    """
+    signal, noise = np.sqrt(alpha_bars), np.sqrt(1 - alpha_bars)
+    return {
+        "eps": (1 / signal, -noise / signal),
+        "x0": (np.zeros_like(signal), np.ones_like(signal)),
+        "v": (signal, -noise),
+    }[prediction]
+
+
+def float32_values(values: np.ndarray) -> tuple[float, ...]:
+    """Round to float32, which is what a step computes in, and give plain numbers."""
+    return tuple(float(value) for value in values.astype(np.float32))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,12 +59,14 @@ class SamplerTable:
 
     Attributes:
         name: ``ddim`` or ``ddpm``.
-        eta: noise of ddim, 0 to 1.
+        eta: noise of ddim, 0 to 1; of ddpm 1, which is ddim's name for its small variance.
         variance: noise of ddpm, ``fixed_small`` or ``fixed_large``; None for ddim.
         prediction: what the denoiser predicts: ``eps``, ``x0`` or ``v``.
         num_timesteps: length of the chain it was trained on.
         timesteps: strictly descending, in [0, num_timesteps).
         x0_from_xt, x0_from_prediction, coef_x0, coef_xt, sigma: float32 values, one per step.
+        alpha_bars: share of x0's variance left in xt, float64, one per timestep of the chain:
+            what a table with other steps is made from.
     """
 
     name: str
@@ -47,6 +80,7 @@ class SamplerTable:
     coef_x0: tuple[float, ...]
     coef_xt: tuple[float, ...]
     sigma: tuple[float, ...]
+    alpha_bars: tuple[float, ...]
 
     @property
     def num_steps(self) -> int:
@@ -62,18 +96,101 @@ class SamplerTable:
         """Return the five numbers of every step, float32 (S, 5), in the order of `COLUMNS`."""
         return np.array([getattr(self, column) for column in COLUMNS], np.float32).T.copy()
 
+    def respaced(self, num_steps: int, eta: float = 0.0) -> Self:
+        """Make the table of DDIM with another number of steps, on the same chain.
+
+        Timesteps are spaced "trailing", as in `kgen.schedule.timesteps`. eta = 1 is ddpm with the
+        small variance.
+
+        Args:
+            num_steps: 1 to `num_timesteps`.
+            eta: noise, 0 to 1.
+
+        Raises:
+            KgenError: one of them is out of range.
+
+        Source: Song et al. (2021, DDIM), eq. 12 and 16, whose alpha is our alpha_bar.
+        """
+        integer(1, self.num_timesteps)(num_steps, "num_steps")
+        if not 0.0 <= number(eta, "eta") <= 1.0:
+            raise refuse("eta", "from 0 (deterministic) to 1 (ddpm)", eta)
+        timesteps = schedule.timesteps(self.num_timesteps, num_steps)[::-1]
+        ab = np.array(self.alpha_bars)[timesteps]
+        ab_prev = np.append(ab[1:], 1.0)
+        sigma = eta * np.sqrt((1 - ab_prev) / (1 - ab)) * np.sqrt(1 - ab / ab_prev)
+        # Rounding may take the difference just below 0 where eta = 1 and ab is near 0.
+        coef_xt = np.sqrt(np.maximum(1 - ab_prev - sigma * sigma, 0.0)) / np.sqrt(1 - ab)
+        from_xt, from_prediction = x0_weights(self.prediction, ab)
+        return replace(
+            self,
+            name="ddim",
+            eta=float(eta),
+            variance=None,
+            timesteps=tuple(int(t) for t in timesteps),
+            x0_from_xt=float32_values(from_xt),
+            x0_from_prediction=float32_values(from_prediction),
+            coef_x0=float32_values(np.sqrt(ab_prev) - coef_xt * np.sqrt(ab)),
+            coef_xt=float32_values(coef_xt),
+            sigma=float32_values(sigma),
+        )
+
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {**asdict(self), "num_steps": self.num_steps, "stochastic": self.stochastic}
 
     @classmethod
-    def from_mapping(cls, values: dict[str, Any]) -> Self:
-        """Read what :meth:`to_mapping` wrote."""
-        known: dict[str, Any] = {name: values[name] for name in cls.__dataclass_fields__}
-        for name, value in known.items():
-            if isinstance(value, list):
-                known[name] = tuple(value)
-        return cls(**known)
+    def from_mapping(cls, values: Any, where: str = "sampler") -> Self:
+        """Read what :meth:`to_mapping` wrote.
+
+        Args:
+            values: from JSON.
+            where: the place of it, for errors.
+
+        Raises:
+            KgenError: a field is missing, unknown, of another type or out of range.
+        """
+        names = {field.name for field in fields(cls)}
+        found = mapping(values, where, names | {"num_steps", "stochastic"})
+        length = integer(1, MAX_TIMESTEPS)(found["num_timesteps"], f"{where}.num_timesteps")
+        readers: dict[str, Callable[[Any, str], Any]] = {
+            "name": choice(SAMPLERS),
+            "eta": number,
+            "variance": optional(choice(VARIANCES)),
+            "prediction": choice(PREDICTIONS),
+            "num_timesteps": integer(1, MAX_TIMESTEPS),
+            "timesteps": lambda v, place: items(v, place, integer(0, length - 1)),
+        }
+        for column in (*COLUMNS, "alpha_bars"):
+            readers[column] = lambda v, place: items(v, place, number)
+        table = cls(**{n: read(found[n], f"{where}.{n}") for n, read in readers.items()})
+        table._check(where)
+        if (found["num_steps"], found["stochastic"]) != (table.num_steps, table.stochastic):
+            raise KgenError(
+                f"{where}.num_steps and {where}.stochastic follow from its lists: "
+                f"{table.num_steps} and {table.stochastic}. Received: others."
+            )
+        return table
+
+    def _check(self, where: str) -> None:
+        """Refuse lists that do not belong together, and numbers that no sampler has."""
+        steps, bars = np.array(self.timesteps), np.array(self.alpha_bars)
+        rows = {column: len(getattr(self, column)) for column in COLUMNS}
+        largest = max((abs(n) for c in COLUMNS for n in getattr(self, c)), default=0.0)
+        ddpm = self.name == "ddpm"
+        for fine, rule, received in (
+            (0.0 <= self.eta <= 1.0, "eta is from 0 to 1", self.eta),
+            (ddpm == (self.variance is not None), "only ddpm has a variance", self.variance),
+            (len(steps) > 0 and bool(np.all(np.diff(steps) < 0)), "timesteps descend", steps),
+            (set(rows.values()) == {len(steps)}, f"all have {len(steps)} numbers", rows),
+            (largest <= float(np.finfo(np.float32).max), "numbers are of float32", largest),
+            (min(self.sigma, default=0.0) >= 0, "sigma is at least 0", self.sigma),
+            (len(bars) == self.num_timesteps, "alpha_bars has num_timesteps numbers", len(bars)),
+            (bool(np.all((bars > 0) & (bars < 1))), "alpha_bars are above 0, below 1", bars),
+            (bool(np.all(np.diff(bars) <= 0)), "alpha_bars do not rise", bars),
+        ):
+            if not fine:
+                shown = " ".join(str(received).split())
+                raise KgenError(f"In {where}, {rule}. Received: {shown[:100]}.")
 
 
 def walk(

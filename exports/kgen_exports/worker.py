@@ -7,6 +7,7 @@ the backend of a process is fixed, conversion leaks memory, and a converter may 
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from kgen.errors import KgenError
 from kgen.files import replacing
 from kgen.run import Run
 from kgen_exports.job import DEFAULT_STEPS, Job
-from kgen_exports.manifest import GOLDEN_NAME, FileEntry, Manifest, PartEntry
+from kgen_exports.manifest import GOLDEN_NAME, TO_UINT8, FileEntry, Manifest, PartEntry
 from kgen_exports.runtime.bundle import digest
 
 CALIBRATION_SEED = 11
@@ -92,7 +93,7 @@ class Exporter:
         self.all_parts = parts
         self.parts = {name: parts[name] for name in job.parts}
         self.files: dict[str, list[FileEntry]] = {name: [] for name in self.parts}
-        self.manifest = self._manifest({name: () for name in self.parts})
+        self.manifest = self._manifest()
 
     def write(self) -> None:
         """Write everything."""
@@ -103,13 +104,18 @@ class Exporter:
         if "tflite" in self.job.formats:
             self._write_tflite()
         golden_file = self.folder / GOLDEN_NAME
-        manifest = self._manifest({name: tuple(files) for name, files in self.files.items()})
         golden = {
-            **manifest.golden,
+            **self.manifest.golden,
             "sha256": digest(golden_file),
             "bytes": golden_file.stat().st_size,
         }
-        Manifest.from_mapping({**manifest.to_mapping(), "golden": golden}).write(self.folder)
+        # All else is as it was embedded in the files.
+        parts = {
+            name: replace(part, files=tuple(self.files[name]))
+            for name, part in self.manifest.parts.items()
+        }
+        manifest = replace(self.manifest, parts=parts, golden=golden)
+        Manifest.from_mapping(manifest.to_mapping()).write(self.folder)
 
     def _shipped_cases(self) -> dict[str, np.ndarray]:
         """Keep the cases of the parts that are shipped, and the picture of every sampler."""
@@ -225,8 +231,8 @@ class Exporter:
     def _licence(self) -> str:
         return str(self.run.summary().get("licence") or "unknown")
 
-    def _manifest(self, files: dict[str, tuple[FileEntry, ...]]) -> Manifest:
-        """Describe the bundle."""
+    def _manifest(self) -> Manifest:
+        """Describe the bundle, before there are files."""
         from kgen_exports.parts import image_range
 
         height, width, channels = self.model.image_shape
@@ -238,13 +244,13 @@ class Exporter:
             image={
                 "height": height, "width": width, "channels": channels, "layout": "NHWC",
                 "colour": "grey" if channels == 1 else "rgb", "range": image_range(self.model),
-                "to_uint8": "clip(round((x - low) * 255 / (high - low)), 0, 255)",
+                "to_uint8": TO_UINT8,
             },
             latent_dim=getattr(self.model.settings, "latent_dim", None),
             labels=None,
             sampler=self.table,
             parts={
-                name: PartEntry(inputs=part.inputs, outputs=part.outputs, files=files[name])
+                name: PartEntry(inputs=part.inputs, outputs=part.outputs)
                 for name, part in self.parts.items()
             },
             golden={

@@ -32,7 +32,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|\b(?:src|href)=\"([^\"]+)\"")
 FILE = re.compile(
     r"((?:kgen|cli|exports|tests|benchmarks|scripts|docs)/[\w./-]*)(::[\w:]+|:[A-Za-z_][\w.]*)?"
 )
-MODULE = re.compile(r"(kgen(?:_cli|_exports)?(?:\.[A-Za-z_]\w*)+)(?:\(.*\))?")
+MODULE = re.compile(r"(?!kgen\.json$)(kgen(?:_cli|_exports)?(?:\.[A-Za-z_]\w*)+)(?:\(.*\))?")
 PACKAGES = {"kgen": ROOT, "kgen_cli": ROOT / "cli", "kgen_exports": ROOT / "exports"}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

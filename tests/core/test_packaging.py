@@ -120,6 +120,13 @@ def test_the_wheel_has_the_noise_files_for_apps(wheel):
     assert names <= set(wheel)
 
 
+def test_the_wheel_has_the_schema_of_bundles_and_the_pieces_of_their_readme(wheel):
+    package = ROOT / "exports" / "kgen_exports"
+    pieces = {p.relative_to(package.parent).as_posix() for p in package.rglob("*.txt")}
+    assert pieces
+    assert pieces | {"kgen_exports/schema/kgen-bundle-1.json"} <= set(wheel)
+
+
 def test_the_wheel_carries_kgens_licence(wheel):
     assert f"kgen-{kgen.__version__}.dist-info/licenses/LICENSE" in wheel
 

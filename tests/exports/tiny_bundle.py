@@ -155,8 +155,12 @@ def _diffusion(a: np.ndarray, eta: float) -> Cases:
 
 def _signals() -> list[tuple[float, float]]:
     """Return alpha_bar of each step and of the one after it, which is 1 at the end."""
-    alpha_bars = [float(np.cos((t + 0.5) / NUM_TIMESTEPS * np.pi / 2) ** 2) for t in TIMESTEPS]
+    alpha_bars = [_alpha_bar(t) for t in TIMESTEPS]
     return list(zip(alpha_bars, [*alpha_bars[1:], 1.0], strict=True))
+
+
+def _alpha_bar(t: int) -> float:
+    return float(np.cos((t + 0.5) / NUM_TIMESTEPS * np.pi / 2) ** 2)
 
 
 def _sigma(signal: float, signal_next: float, eta: float) -> float:
@@ -178,6 +182,7 @@ def _table(eta: float) -> SamplerTable:
         name="ddim", eta=eta, variance=None, prediction="v", num_timesteps=NUM_TIMESTEPS,
         timesteps=TIMESTEPS, x0_from_xt=from_xt, x0_from_prediction=from_prediction,
         coef_x0=coef_x0, coef_xt=coef_xt, sigma=sigma,
+        alpha_bars=tuple(_alpha_bar(t) for t in range(NUM_TIMESTEPS)),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import zipfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,13 @@ from kgen.errors import KgenError
 from kgen.pictures import to_uint8
 from kgen_exports.manifest import GOLDEN_NAME, FileEntry, Manifest
 from kgen_exports.runtime.session import RUNTIMES, Session, installed, open_session
-from kgen_exports.sampler import walk
+from kgen_exports.sampler import SamplerTable, walk
 
 if TYPE_CHECKING:
     from kgen_exports.proof import Check
 
 Progress = Callable[[int, int], None]
+Feed = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 DRAWING_PART = {"gan": "generator", "ae": "decoder", "vae": "decoder", "ddpm": "denoiser"}
 """The part that draws pictures from noise, by the kind of model."""
@@ -101,7 +102,8 @@ class Bundle:
 
     def generate(
         self, n: int = 1, *, seed: int = 0, precision: str = "fp32", runtime: str | None = None,
-        device: str = "cpu", progress: Progress | None = None,
+        device: str = "cpu", num_steps: int | None = None, eta: float | None = None,
+        progress: Progress | None = None,
     ) -> np.ndarray:  # fmt: skip
         """Draw `n` pictures; the same seed draws the same ones as the model in Keras.
 
@@ -111,14 +113,18 @@ class Bundle:
             precision: of the file used.
             runtime: ``onnxruntime`` or ``litert``; None takes what is installed.
             device: ``cpu`` or ``gpu``.
+            num_steps: of a ddpm, in place of the table's; fewer are faster and coarser.
+            eta: of a ddpm, in place of the table's. With either, the sampler is DDIM.
             progress: called with (steps done, steps in all).
 
         Returns:
             uint8 (n, height, width, channels).
 
         Raises:
-            KgenError: no such file, a changed file, or no such device.
+            KgenError: no such file, a changed file, no such device, or steps of a model that
+                takes none.
         """
+        table = self.sampler(num_steps, eta)
         entry = self.entry(DRAWING_PART[self.manifest.kind], precision, runtime)
         session = self.session(entry, device)
         size = entry.batch or CHUNK
@@ -126,19 +132,43 @@ class Bundle:
         for start in range(0, n, size):
             count = min(size, n - start)
             done = (lambda i, start=start: progress(start + i, n)) if progress else None
-            pieces.append(self._draw(session, entry, seed, start, count, done))
+            feed = partial(session.run_all, batch=entry.batch)
+            pieces.append(self._draw(feed, table, seed, start, count, done))
         return self.pictures(np.concatenate(pieces))
 
+    def sampler(
+        self, num_steps: int | None = None, eta: float | None = None
+    ) -> SamplerTable | None:
+        """Return the bundle's sampler, or DDIM with other steps; None where the model takes none.
+
+        Args:
+            num_steps: None keeps the table's.
+            eta: None keeps the table's, which of ddpm is 1.
+
+        Raises:
+            KgenError: out of range, or the model has no sampler.
+        """
+        table = self.manifest.sampler
+        if num_steps is None and eta is None:
+            return table
+        if table is None:
+            raise KgenError(
+                f"num_steps and eta belong to a ddpm. Received: num_steps={num_steps}, eta={eta} "
+                f"for a {self.manifest.kind}."
+            )
+        return table.respaced(
+            table.num_steps if num_steps is None else num_steps, table.eta if eta is None else eta
+        )
+
     def _draw(
-        self, session: Session, entry: FileEntry, seed: int, start: int, count: int,
+        self, feed: Feed, table: SamplerTable | None, seed: int, start: int, count: int,
         done: Callable[[int], None] | None,
     ) -> np.ndarray:  # fmt: skip
         """Draw pictures `start` to `start + count` of a seed, as floats."""
-        table = self.manifest.sampler
         if table is None:
             shape = (self.manifest.latent_dim or 0,)
             z = host_noise.normal(seed, (count, *shape), start=start * shape[0])
-            image = session.run_all({"z": z}, entry.batch)["image"]
+            image = feed({"z": z})["image"]
             if done:
                 done(count)
             return image
@@ -154,7 +184,7 @@ class Bundle:
                 done(count * (i + 1) // table.num_steps)
 
         return walk(
-            lambda xt, t: session.run_all({"xt": xt, "t": t}, entry.batch)[output],
+            lambda xt, t: feed({"xt": xt, "t": t})[output],
             draw(0),
             table,
             lambda i: draw(i + 1),
