@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kgen.errors import KgenError
 from kgen.run import Run
+from kgen_exports import report
 from kgen_exports.job import Job
 from kgen_exports.manifest import Manifest
 from kgen_exports.proof import Check, check
@@ -70,6 +71,7 @@ def export(job: Job, out: Path, *, force: bool = False, say: Say = lambda line: 
             (folder / found.entry.path).unlink()
         manifest = with_files(bundle.manifest, passed)
         manifest.write(folder)
+        report.write(folder, manifest, passed, bundle.golden(), refused=refused)
         move(folder, out)
     return Exported(path=out, manifest=manifest, passed=passed, refused=refused)
 

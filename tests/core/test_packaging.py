@@ -120,6 +120,10 @@ def test_the_wheel_has_the_noise_files_for_apps(wheel):
     assert names <= set(wheel)
 
 
+def test_the_wheel_has_the_look_of_the_report(wheel):
+    assert "kgen_exports/report/page.css" in wheel
+
+
 def test_the_wheel_carries_kgens_licence(wheel):
     assert f"kgen-{kgen.__version__}.dist-info/licenses/LICENSE" in wheel
 
