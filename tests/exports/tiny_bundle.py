@@ -61,7 +61,7 @@ def make(folder: Path, kind: str = "gan", *, eta: float = 0.0) -> Bundle:
     parts = {name: PartEntry(**specs[name], files=files[name]) for name in specs}
     _manifest(kind, table, specs, folder, parts).write(folder)
     bundle = load(folder)
-    checks = prove(bundle)
+    checks, _ = prove(bundle)
     wrong = [f"{c.entry.path}: {c.problem}" for c in checks if c.problem]
     if wrong:
         raise ValueError(f"The tiny bundle does not pass: {wrong}")
