@@ -166,7 +166,7 @@ def convert(job: Job, folder: Path, out: Path, say: Say) -> None:
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-            env=_environment(), text=True, encoding="utf-8",
+            env=environment(), text=True, encoding="utf-8",
         )  # fmt: skip
         try:
             if process.stdin is None or process.stdout is None:
@@ -195,8 +195,8 @@ def convert(job: Job, folder: Path, out: Path, say: Say) -> None:
     log.unlink()
 
 
-def _environment() -> dict[str, str]:
-    """Make the worker's environment: TensorFlow on the CPU, quiet, importing what this imports."""
+def environment() -> dict[str, str]:
+    """Make a worker's environment: TensorFlow on the CPU, quiet, importing what this imports."""
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "PYTHONWARNINGS": "ignore"}
     paths = os.pathsep.join(path for path in sys.path if path)
     kept = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "PYTHONPATH")}

@@ -99,7 +99,7 @@ def check(bundle: Bundle, part: str, entry: FileEntry, golden: Golden) -> Check:
         KgenError: the file is missing, changed, or cannot be opened.
     """
     specs = bundle.manifest.parts[part]
-    feeds = _feeds(bundle.manifest, part, golden)
+    feeds = golden_inputs(bundle.manifest, part, golden)
     reference = {spec.name: golden[f"{part}/out/{spec.name}"] for spec in specs.outputs}
     open_anew: Callable[[], Session] = lambda: bundle.fresh_session(entry)  # noqa: E731
     session = open_anew()
@@ -129,7 +129,7 @@ def check(bundle: Bundle, part: str, entry: FileEntry, golden: Golden) -> Check:
     return Check(part=part, entry=measured, problem=problem, deviations=deviations, drawn=drawn)
 
 
-def _feeds(manifest: Manifest, part: str, golden: Golden) -> dict[str, np.ndarray]:
+def golden_inputs(manifest: Manifest, part: str, golden: Golden) -> dict[str, np.ndarray]:
     """Collect the golden inputs of a part; the noise of steps is drawn again, being large."""
     feeds = {
         spec.name: golden[f"{part}/in/{spec.name}"]
