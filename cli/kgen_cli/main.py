@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kgen import __version__
-from kgen_cli import doctor, export, generate, lint, runs, sample, train, verify
+from kgen_cli import bench, doctor, export, generate, lint, runs, sample, train, verify
 from kgen_cli.application import Application, Settings
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("sample")(sample.sample)
 app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("generate")(generate.generate)
+app.command("bench")(bench.bench)
 app.command("runs")(runs.runs)
 app.command("lint")(lint.lint)
 app.command("doctor")(doctor.doctor)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kgen.errors import KgenError
 from kgen.run import Run
-from kgen_exports import handbook
+from kgen_exports import handbook, report
 from kgen_exports.job import Job
 from kgen_exports.manifest import Manifest
 from kgen_exports.proof import Check, prove
@@ -72,6 +72,7 @@ def export(job: Job, out: Path, *, force: bool = False, say: Say = lambda line: 
         manifest = with_files(bundle.manifest, passed)
         manifest.write(folder)
         handbook.write(folder, manifest)
+        report.write(folder, manifest, passed, bundle.golden(), refused=refused)
         move(folder, out)
     return Exported(path=out, manifest=manifest, passed=passed, refused=refused)
 
@@ -167,7 +168,7 @@ def convert(job: Job, folder: Path, out: Path, say: Say) -> None:
         log.open("w", encoding="utf-8") as errors,
         subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-            env=_environment(), text=True, encoding="utf-8",
+            env=environment(), text=True, encoding="utf-8",
         ) as process,
     ):  # fmt: skip
         try:
@@ -201,8 +202,8 @@ def _talk(process: subprocess.Popen[str], job: str, say: Say) -> None:
         say(line.rstrip())
 
 
-def _environment() -> dict[str, str]:
-    """Make the worker's environment: TensorFlow on the CPU, quiet, importing what this imports."""
+def environment() -> dict[str, str]:
+    """Make a worker's environment: TensorFlow on the CPU, quiet, importing what this imports."""
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "PYTHONWARNINGS": "ignore"}
     paths = os.pathsep.join(path for path in sys.path if path)
     kept = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "PYTHONPATH")}

@@ -35,12 +35,15 @@ class Check:
         entry: the file, with the errors measured now.
         problem: why it is not good enough; None if it is.
         deviations: differences per picture and pixel of the output that decides, for a histogram.
+        drawn: the golden pictures as the file draws them, float32 (n, height, width, channels);
+            None where it draws none, or what it drew is not finite.
     """
 
     part: str
     entry: FileEntry
     problem: str | None
     deviations: np.ndarray
+    drawn: np.ndarray | None = None
 
 
 def compare(output: np.ndarray, reference: np.ndarray, peak: float) -> Error:
@@ -123,7 +126,7 @@ def check(bundle: Bundle, part: str, entry: FileEntry, golden: Golden) -> Check:
         KgenError: the file is missing, changed, or cannot be opened.
     """
     specs = bundle.manifest.parts[part]
-    feeds = _feeds(bundle.manifest, part, golden)
+    feeds = golden_inputs(bundle.manifest, part, golden)
     reference = {spec.name: golden[f"{part}/out/{spec.name}"] for spec in specs.outputs}
     open_anew: Callable[[], Session] = lambda: bundle.fresh_session(entry)  # noqa: E731
     session = open_anew()
@@ -141,7 +144,7 @@ def check(bundle: Bundle, part: str, entry: FileEntry, golden: Golden) -> Check:
         )
         for spec in specs.outputs
     }
-    picture, drawn = _picture(bundle.manifest, part, entry, session, outputs, golden)
+    picture, drawn, deviations = _picture(bundle.manifest, part, entry, session, outputs, golden)
     measured = replace(entry, error=errors, picture=picture)
     # Of a denoiser the finished picture decides: an error of one call says little about it.
     deciding = {"picture": picture} if picture else errors
@@ -150,10 +153,10 @@ def check(bundle: Bundle, part: str, entry: FileEntry, golden: Golden) -> Check:
     for name, error in deciding.items():
         found = problem_of(entry.precision, error)
         problem = problem or (found and f"{name}: {found}")
-    return Check(part=part, entry=measured, problem=problem, deviations=drawn)
+    return Check(part=part, entry=measured, problem=problem, deviations=deviations, drawn=drawn)
 
 
-def _feeds(manifest: Manifest, part: str, golden: Golden) -> dict[str, np.ndarray]:
+def golden_inputs(manifest: Manifest, part: str, golden: Golden) -> dict[str, np.ndarray]:
     """Collect the golden inputs of a part; the noise of steps is drawn again, being large."""
     feeds = {
         spec.name: golden[f"{part}/in/{spec.name}"]
@@ -241,8 +244,8 @@ def _wrong_values(name: str, output: np.ndarray, expected: np.ndarray) -> str | 
 def _picture(
     manifest: Manifest, part: str, entry: FileEntry, session: Session,
     outputs: dict[str, np.ndarray], golden: Golden,
-) -> tuple[Error | None, np.ndarray]:  # fmt: skip
-    """Measure the finished picture, and return the differences of what decides."""
+) -> tuple[Error | None, np.ndarray | None, np.ndarray]:  # fmt: skip
+    """Measure the finished picture; return it too, and the differences of what decides."""
     low, high = manifest.image["range"]
     names = [spec.name for spec in manifest.parts[part].outputs]
     if part == "denoiser" and manifest.sampler is not None:
@@ -262,5 +265,5 @@ def _picture(
         reference, drawn = golden[f"{part}/out/image"], outputs["image"]
     else:
         reference = golden[f"{part}/out/{names[0]}"]
-        return None, outputs[names[0]] - reference
-    return compare(drawn, reference, float(high - low)), drawn - reference
+        return None, None, outputs[names[0]] - reference
+    return compare(drawn, reference, float(high - low)), drawn, drawn - reference
