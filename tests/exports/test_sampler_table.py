@@ -119,7 +119,8 @@ def test_a_bundle_draws_with_other_steps_as_kgens_sampler_does(num_steps, eta, t
         xt, t = ops.convert_to_numpy(xt), ops.convert_to_numpy(t)
         ab = bars[t].reshape(-1, 1, 1, 1)
         v = session.run({"xt": xt, "t": t})["v"]
-        return (np.sqrt(ab) * xt - np.sqrt(1 - ab) * v).astype(np.float32)
+        x0 = np.sqrt(ab) * xt - np.sqrt(1 - ab) * v
+        return ops.convert_to_tensor(x0.astype(np.float32))
 
     shape = (3, *tiny_bundle.SHAPE)
     image = samplers.sample(
