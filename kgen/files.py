@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from kgen.errors import KgenError
 
 _TEMPORARY = ".tmp-"
@@ -66,6 +64,8 @@ def remove_leftovers(folder: Path) -> None:
     Raises:
         KgenError: one cannot be removed.
     """
+    import psutil  # here: an exported bundle is opened without it
+
     for file in folder.rglob(f"{_TEMPORARY}*"):
         number = file.name.removeprefix(_TEMPORARY).partition("-")[0]
         if number.isdecimal() and psutil.pid_exists(int(number)):

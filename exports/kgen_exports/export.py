@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
+
 from kgen.errors import KgenError
 from kgen.run import Run
 from kgen_exports import handbook, report
@@ -20,6 +22,7 @@ from kgen_exports.runtime import Bundle
 from kgen_exports.runtime.session import RUNTIMES, installed
 
 LOG = "converter.log"
+STAGING = ".exporting-"
 USER_ERROR = 2
 """Status of a worker that ended with an error that the user can mend."""
 
@@ -138,7 +141,8 @@ def staging(out: Path) -> Iterator[Path]:
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".tmp-export-", dir=out.parent))
+        _remove_leftovers(out.parent)
+        folder = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=out.parent))
     except OSError as error:
         raise _cannot_write(out, error) from error
     try:
@@ -147,6 +151,14 @@ def staging(out: Path) -> Iterator[Path]:
         raise _cannot_write(out, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove what exports left that were killed: their process's number is in the name."""
+    for folder in parent.glob(f"{STAGING}*"):
+        number = folder.name.removeprefix(STAGING).partition("-")[0]
+        if not (number.isdecimal() and psutil.pid_exists(int(number))):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _cannot_write(out: Path, error: OSError) -> KgenError:
@@ -230,7 +242,7 @@ def move(folder: Path, out: Path) -> None:
     """Put a finished folder in place; what was there goes away last."""
     folder.chmod(0o777 & ~_umask())
     if out.exists():
-        old = Path(tempfile.mkdtemp(prefix=".tmp-old-", dir=out.parent))
+        old = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=out.parent))
         os.replace(out, old / out.name)
         os.replace(folder, out)
         shutil.rmtree(old, ignore_errors=True)

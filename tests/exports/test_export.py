@@ -172,6 +172,15 @@ def test_an_interrupted_export_leaves_nothing(gan_job, tmp_path):
     assert left_behind(tmp_path) == []
 
 
+def test_what_a_killed_export_left_goes_with_the_next_one(gan_job, ready, tmp_path):
+    # No process has this number: Linux ends at 2**22.
+    left = tmp_path / f"{exporting.STAGING}{2**22 + 1}-abc"
+    left.mkdir()
+    (left / "half.onnx").touch()
+    export(gan_job, tmp_path / "out")
+    assert left_behind(tmp_path) == ["out"]
+
+
 def test_a_full_disk_leaves_nothing(gan_job, tmp_path, monkeypatch):
     def full(*_arguments):
         raise OSError(errno.ENOSPC, "No space left on device")

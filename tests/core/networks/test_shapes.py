@@ -2,7 +2,6 @@
 
 import re
 
-import keras
 import numpy as np
 import pytest
 
@@ -32,7 +31,7 @@ def test_output_has_the_promised_shape_and_is_float32(case, shape):
     assert {part.dtype for part in parts} == {"float32"}
 
 
-def build_28(case: str, *widths: tuple[int, ...]) -> keras.Model:
+def build_28(case: str, *widths: tuple[int, ...]):
     """Build a case for 28 pixels, with default widths or those given."""
     kind, part = case.split("_")
     shape = (28, 28, 1)
