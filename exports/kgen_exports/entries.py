@@ -135,6 +135,14 @@ class FileEntry:
         return entry
 
 
+def _peak(value: Any, where: str) -> float:
+    """Read the largest absolute value of something."""
+    peak = read.number(value, where)
+    if peak < 0:
+        raise read.refuse(where, "a number of at least 0", value)
+    return peak
+
+
 def _error(value: Any, where: str) -> dict[str, float]:
     """Read a measured error."""
     found = read.mapping(value, where, ("max_abs", "psnr_db", "peak"))
@@ -146,11 +154,20 @@ def _error(value: Any, where: str) -> dict[str, float]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartEntry:
-    """One part: its inputs and outputs in order, and its files."""
+    """One part.
+
+    Attributes:
+        inputs: in order.
+        outputs: in order.
+        files: that hold it.
+        peaks: by layer, the largest absolute value that it put out in Keras on the golden inputs:
+            what exceeds 65504 overflows on a device that computes in float16.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     files: tuple[FileEntry, ...] = ()
+    peaks: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_mapping(cls, values: Any, where: str) -> Self:
@@ -165,6 +182,10 @@ class PartEntry:
             inputs=read.items(found["inputs"], f"{where}.inputs", TensorSpec.from_mapping),
             outputs=read.items(found["outputs"], f"{where}.outputs", TensorSpec.from_mapping),
             files=read.items(found["files"], f"{where}.files", FileEntry.from_mapping),
+            peaks={
+                read.text(layer, f"{where}.peaks"): _peak(peak, f"{where}.peaks.{layer[:64]}")
+                for layer, peak in read.mapping(found["peaks"], f"{where}.peaks").items()
+            },
         )
         for what, specs in (("inputs", part.inputs), ("outputs", part.outputs)):
             names = [spec.name for spec in specs]

@@ -15,6 +15,7 @@ import psutil
 from kgen.errors import KgenError
 from kgen.run import Run
 from kgen_exports import handbook, report
+from kgen_exports.divergence import ACTIVATIONS_NAME, explain
 from kgen_exports.job import Job
 from kgen_exports.manifest import Manifest
 from kgen_exports.proof import Check, prove
@@ -68,7 +69,12 @@ def export(job: Job, out: Path, *, force: bool = False, say: Say = lambda line: 
         bundle = Bundle(folder, Manifest.read(folder))
         checks, _ = prove(bundle, say)
         passed = tuple(c for c in checks if c.problem is None)
-        refused = tuple(c for c in checks if c.problem is not None)
+        refused = tuple(
+            replace(c, problem=f"{c.problem}; {explain(bundle, c.part, c.entry)}")
+            for c in checks
+            if c.problem is not None
+        )
+        (folder / ACTIVATIONS_NAME).unlink(missing_ok=True)
         _refuse_float32(refused, bundle)
         for found in refused:
             (folder / found.entry.path).unlink()

@@ -18,6 +18,7 @@ from kgen import __version__, backend
 from kgen.errors import KgenError
 from kgen.files import replacing
 from kgen.run import Run
+from kgen_exports.divergence import ACTIVATIONS_NAME, NETWORK_OF
 from kgen_exports.job import DEFAULT_STEPS, Job
 from kgen_exports.manifest import GOLDEN_NAME, TO_UINT8, FileEntry, Manifest, PartEntry
 from kgen_exports.runtime.bundle import digest
@@ -92,6 +93,7 @@ class Exporter:
         self.golden = golden(self.model, parts, self.table, **options)
         self.all_parts = parts
         self.parts = {name: parts[name] for name in job.parts}
+        self.peaks, self.activations = self._watch_layers()
         self.files: dict[str, list[FileEntry]] = {name: [] for name in self.parts}
         self.manifest = self._manifest()
 
@@ -99,6 +101,9 @@ class Exporter:
         """Write everything."""
         with replacing(self.folder / GOLDEN_NAME) as path, path.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **self._shipped_cases())
+        # Not part of the bundle: whoever started this process takes it away.
+        with (self.folder / ACTIVATIONS_NAME).open("wb") as file:
+            np.savez(file, allow_pickle=False, **self.activations)
         if "onnx" in self.job.formats:
             self._write_onnx()
         if "tflite" in self.job.formats:
@@ -116,6 +121,20 @@ class Exporter:
         }
         manifest = replace(self.manifest, parts=parts, golden=golden)
         Manifest.from_mapping(manifest.to_mapping()).write(self.folder)
+
+    def _watch_layers(self) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
+        """Note every layer's peak on the golden inputs, and all that it makes of the first."""
+        from kgen_exports import layers
+
+        peaks, activations = {}, {}
+        for name in {NETWORK_OF.get(name, name): None for name in self.parts}:
+            part = self.all_parts[name]
+            model = part.model()
+            inputs = {spec.name: self.golden[f"{name}/in/{spec.name}"] for spec in part.inputs}
+            peaks[name] = layers.peaks(model, inputs)
+            first = layers.activations(model, {key: a[:1] for key, a in inputs.items()})
+            activations |= {f"{name}/{layer}": output for layer, output in first.items()}
+        return peaks, activations
 
     def _shipped_cases(self) -> dict[str, np.ndarray]:
         """Keep the cases of the parts that are shipped, and the picture of every sampler."""
@@ -250,7 +269,11 @@ class Exporter:
             labels=None,
             sampler=self.table,
             parts={
-                name: PartEntry(inputs=part.inputs, outputs=part.outputs)
+                name: PartEntry(
+                    inputs=part.inputs,
+                    outputs=part.outputs,
+                    peaks=self.peaks[NETWORK_OF.get(name, name)],
+                )
                 for name, part in self.parts.items()
             },
             golden={

@@ -1,12 +1,15 @@
 """Real bundles of tiny models, exported once for all tests that look at them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from kgen_exports.divergence import ACTIVATIONS_NAME
 from kgen_exports.export import Exported, export
 from kgen_exports.job import DEFAULT_PRECISIONS, PARTS, Job
 
@@ -42,8 +45,28 @@ def exported(finished_runs, tmp_path_factory):
     def get(family: str) -> Exported:
         if family not in made:
             out = tmp_path_factory.mktemp("bundles") / family
-            made[family] = export(job(family, finished_runs / family), out)
+            kept = out.with_name(f"{family}.npz")
+
+            def say(line: str) -> None:
+                """Keep what Keras's layers put out, which no bundle has."""
+                if line.startswith("checking") and not kept.exists():
+                    (found,) = out.parent.glob(f".tmp-export-*/{ACTIVATIONS_NAME}")
+                    shutil.copy(found, kept)
+
+            made[family] = export(job(family, finished_runs / family), out, say=say)
         return made[family]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def activations(exported):
+    """Return a function to what Keras's layers make of the first golden case: family, part."""
+
+    def get(family: str, part: str) -> dict[str, np.ndarray]:
+        with np.load(exported(family).path.with_name(f"{family}.npz")) as arrays:
+            names = [name for name in arrays.files if name.startswith(f"{part}/")]
+            return {name.removeprefix(f"{part}/"): arrays[name] for name in names}
 
     return get
 

@@ -48,7 +48,7 @@ def write(family: str, path: Path) -> None:
     twins = [twin for _, twin in model.averages]
     networks = {id(n): n for n in [*model.trained_parts.values(), *twins]}
     for stream, network in enumerate(networks.values()):
-        set_weights(network, stream)
+        set_weights(network, seed=list(NARROW).index(family), stream=stream)
     models.save(model, run.model_file)
     run.write_summary(
         {
@@ -59,11 +59,11 @@ def write(family: str, path: Path) -> None:
     )  # fmt: skip
 
 
-def set_weights(network, stream: int) -> None:
+def set_weights(network, seed: int, stream: int) -> None:
     """Draw kernels that keep the scale of what they read, and norms and biases near 1 and 0."""
     for index, variable in enumerate(network.weights):
         kind = variable.path.rpartition("/")[2]
-        values = normal(5, tuple(variable.shape), stream=1000 * stream + index)
+        values = normal(seed, tuple(variable.shape), stream=1000 * stream + index)
         if variable.shape and "kernel" in kind:
             values = values / np.sqrt(np.prod(variable.shape[:-1]))
         elif kind in ("gamma", "moving_variance"):
