@@ -40,7 +40,7 @@ def test_backends_agree_on_losses(trained, family, backend):
     expected = trained["tensorflow"][f"{family}_losses"]
     received = trained[backend][f"{family}_losses"]
     # float32 sums in different orders differ by 1e-6 relative (measured 9e-7 after four steps). A
-    # small part of a sum moves with the rounding of the whole: the VAE's KL, 1.5 of 89 nats, by 2e-5.
+    # small part of a sum moves with the whole's rounding: the VAE's KL, 1.5 of 89 nats, by 2e-5.
     whole = np.abs(expected).max()
     np.testing.assert_allclose(received, expected, rtol=1e-5, atol=5e-7 * whole)
 
