@@ -26,16 +26,17 @@ run: $(VENV)/installed ## train a GAN, a VAE and a DDPM, export them, draw with 
 	$(BIN)/kgen train gan
 	$(BIN)/kgen train vae
 	$(BIN)/kgen train ddpm
-	$(BIN)/kgen sample ddpm --trajectory --out $(PICTURES)/ddpm-trajectory.png --force
 	set -e; for family in gan vae ddpm; do \
 		$(BIN)/kgen export $$family --force; \
 		$(BIN)/kgen verify $$family; \
 		$(BIN)/kgen generate $$family -n 64 --seed 7 --out $(PICTURES)/$$family.png --force; \
 	done
 	@echo
-	@echo "The pictures, drawn by the exported files (the trajectory by Keras):"
+	@echo "The pictures, drawn by the exported files:"
 	@ls -d $(CURDIR)/$(PICTURES)/*
-	@echo "The files for apps:"
+	@echo "More pictures, of every run:"
+	@ls -d $(CURDIR)/runs/*/samples
+	@echo "The files for apps, each folder with a README and a report:"
 	@ls -d $(CURDIR)/runs/*/export
 
 test: test-core test-jax test-tensorflow test-torch ## run all tests: once, then on each backend

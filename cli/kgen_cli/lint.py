@@ -31,7 +31,7 @@ def lint(
     found: list[dict[str, Any]] = []
     for file in files:
         try:
-            found.append(examine(file).to_mapping())
+            found.append(examine(file, peaks=_peaks(file)).to_mapping())
         except KgenError as error:
             say_error(str(error))
             found.append({"path": str(file), "ok": False, "problem": str(error)})
@@ -42,6 +42,17 @@ def lint(
         typer.echo(json.dumps(found, indent=2))
     if not all(report["ok"] for report in found):
         raise typer.Exit(1)
+
+
+def _peaks(file: Path) -> dict[str, float] | None:
+    """Read what a file of a bundle is known to put out at most, layer by layer; else None."""
+    from kgen_exports.manifest import FILE_NAME, Manifest
+
+    if not (file.parent / FILE_NAME).is_file():
+        return None
+    manifest = Manifest.read(file.parent)
+    owners = [part for part, entry in manifest.files() if entry.path == file.name]
+    return dict(manifest.parts[owners[0]].peaks) if owners else None
 
 
 def _print(report: dict[str, Any]) -> None:
