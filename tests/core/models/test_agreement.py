@@ -40,8 +40,8 @@ def test_backends_agree_on_losses(trained, family, backend):
     expected = trained["tensorflow"][f"{family}_losses"]
     received = trained[backend][f"{family}_losses"]
     # float32 sums in different orders differ by 1e-6 relative (measured 9e-7 after four steps).
-    # TensorFlow's Adam kernel computes 1 - beta_2 in float32, 1.3e-5 below .001: the second moments,
-    # and the steps, differ by that much. Seen: 2e-5, in the VAE's KL.
+    # TensorFlow's Adam kernel computes 1 - beta_2 in float32, 1.3e-5 below .001: second moments,
+    # and with them steps, differ by about that much. Seen: 2e-5, in the VAE's KL.
     np.testing.assert_allclose(received, expected, rtol=3e-5)
 
 
