@@ -5,6 +5,7 @@ says what it is doing on standard output, one line for each step. A process of i
 the backend of a process is fixed, conversion leaks memory, and a converter may crash.
 """
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -201,10 +202,8 @@ class Exporter:
         for name, part in self.parts.items():
             self.say(f"converting {name} to TFLite")
             saved = convert.save(part.model(), part.inputs, batch, self.folder / ".saved")
-            for precision in self.job.precisions:
-                content = convert.convert(
-                    saved, precision, lambda name=name: self.calibration(name)
-                )
+            feeds = functools.partial(self.calibration, name)
+            for precision, content in convert.convert_all(saved, self.job.precisions, feeds):
                 path = self.folder / file_name(name, precision, "tflite", batch)
                 finish.write(
                     content,

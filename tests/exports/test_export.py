@@ -8,15 +8,18 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+from ai_edge_litert.schema_py_generated import TensorType
 from onnx.reference import ReferenceEvaluator
 
 from kgen.errors import KgenError
 from kgen.run import Run
 from kgen_exports import export as exporting
 from kgen_exports.export import export
+from kgen_exports.flatbuffer import read_tflite
 from kgen_exports.job import PARTS, Job
 from kgen_exports.lint import lint
 from kgen_exports.runtime import load
+from kgen_exports.to_tflite.small import SMALL
 from tests.exports.conftest import job
 
 FAMILIES = tuple(PARTS)
@@ -77,6 +80,21 @@ def test_networks_run_whole_on_nnapi_and_coreml(exported, family):
         verdicts = lint(path).verdicts
         for device in ("nnapi", "coreml_mlprogram"):
             assert verdicts[device].verdict == "YES", (path.name, device, verdicts[device])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_small_constants_stay_float32_in_float16_files(exported, family):
+    # The frequencies of a time embedding in float16 turn its sines by half a radian.
+    for path in exported(family).path.glob("*.fp16.tflite"):
+        sizes = {
+            np.prod(graph.tensors[i].shape)
+            for graph in read_tflite(path).subgraphs
+            for operator in graph.operators
+            for i in operator.inputs
+            if i >= 0 and graph.tensors[i].type == TensorType.FLOAT16
+        }
+        assert sizes, path.name
+        assert min(sizes) > SMALL, path.name
 
 
 def test_an_independent_reader_draws_the_same(exported):

@@ -1,6 +1,6 @@
 """From a Keras model to TFLite files: one SavedModel, converted once for each precision."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgen_exports.manifest import TensorSpec
+from kgen_exports.to_tflite import small
 
 Feed = dict[str, np.ndarray]
 
@@ -43,6 +44,27 @@ def save(
     archive.add_endpoint("serve", serve, input_signature=signature)
     archive.write_out(str(folder), verbose=False)
     return folder
+
+
+def convert_all(
+    saved: Path, precisions: Iterable[str], feeds: Callable[[], Iterable[Feed]]
+) -> Iterator[tuple[str, bytes]]:
+    """Convert a SavedModel to every precision asked for; yield (precision, file).
+
+    Args:
+        saved: from :func:`save`.
+        precisions: as for :func:`convert`; in float16, small constants stay float32.
+        feeds: yields example inputs by name; for ``int8-static``.
+    """
+    whole: bytes | None = None
+    for precision in precisions:
+        content = convert(saved, precision, feeds)
+        if precision == "fp32":
+            whole = content
+        if precision == "fp16":
+            whole = whole or convert(saved, "fp32")
+            content = small.restore(content, whole)
+        yield precision, content
 
 
 def convert(
