@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kgen_exports.divergence import ACTIVATIONS_NAME
-from kgen_exports.export import Exported, export
+from kgen_exports.export import STAGING, Exported, export
 from kgen_exports.job import DEFAULT_PRECISIONS, PARTS, Job
 
 WRITER = Path(__file__).parent / "finished_runs.py"
@@ -50,7 +50,7 @@ def exported(finished_runs, tmp_path_factory):
             def say(line: str) -> None:
                 """Keep what Keras's layers put out, which no bundle has."""
                 if line.startswith("checking") and not kept.exists():
-                    (found,) = out.parent.glob(f".tmp-export-*/{ACTIVATIONS_NAME}")
+                    (found,) = out.parent.glob(f"{STAGING}*/{ACTIVATIONS_NAME}")
                     shutil.copy(found, kept)
 
             made[family] = export(job(family, finished_runs / family), out, say=say)
