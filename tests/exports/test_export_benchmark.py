@@ -12,7 +12,7 @@ def test_the_benchmark_measures_kgens_files_keras_and_keras_own_export(
     finished_runs, subprocess_env
 ):
     command = [sys.executable, str(ROOT / "benchmarks" / "export.py"), "--json", "--rounds", "1"]
-    options = ["--repeats", "1", "--runs", str(finished_runs / "ddpm")]
+    options = ["--repeats", "1", "--runs", str(finished_runs / "gan")]
     done = subprocess.run(
         [*command, *options], env=subprocess_env, capture_output=True, text=True, timeout=600
     )
@@ -23,7 +23,7 @@ def test_the_benchmark_measures_kgens_files_keras_and_keras_own_export(
     keras = ["Keras predict", "Keras compiled", "Keras export, ONNX", "Keras export, LiteRT"]
     assert [(row["part"], row["way"]) for row in rows] == [
         (part, way)
-        for part in ("denoiser", "sampler")
+        for part in ("generator",)
         for way in (*keras, *(f"kgen, {part}{file}" for file in files))
     ]
     for row in rows:
