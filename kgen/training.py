@@ -6,6 +6,7 @@ losses back at every step, and builds its input pipeline anew for every epoch.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -126,16 +127,18 @@ def train(run: Run, *, resume: bool = False, reporter: Reporter | None = None) -
                 if stop.asked:
                     break
                 run_epoch(setup, monitor, epoch, first, count)
+            if monitor.step < total:
+                monitor.save_checkpoint()
+                status = "stopped"
+            else:
+                _finish(run, setup, monitor, reporter)
+                status = "finished"
+            monitor.write_summary(status)
         except BaseException:
-            monitor.write_summary("failed")
+            # A disk that is full takes no summary either; what went wrong first is what counts.
+            with suppress(KgenError):
+                monitor.write_summary("failed")
             raise
-        if monitor.step < total:
-            monitor.save_checkpoint()
-            monitor.write_summary("stopped")
-            status = "stopped"
-        else:
-            _finish(run, setup, monitor, reporter)
-            status = "finished"
     return Result(
         status=status,
         step=monitor.step,
@@ -240,4 +243,3 @@ def _finish(run: Run, setup: Setup, monitor: Monitor, reporter: Reporter) -> Non
     images, labels = setup.held_out()
     for path in figures.final(run, setup.model, images, labels):
         reporter.wrote(path)
-    monitor.write_summary("finished")
