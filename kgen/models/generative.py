@@ -9,8 +9,11 @@ import numpy as np
 from keras import ops
 
 from kgen.option import Section
+from kgen.pictures import to_uint8
 from kgen.step import Objective, engine
 from kgen.step.objective import Logs
+
+__all__ = ["GenerativeModel", "Noise", "Progress", "to_uint8"]
 
 Progress = Callable[[int, int], None]
 Noise = dict[str, Any]
@@ -255,11 +258,6 @@ class Means(keras.metrics.Metric):
         """Return the means since the last reset by name, float32 scalars; 0 before any step."""
         means = self.total / ops.maximum(self.count, 1.0)
         return dict(zip(self.names, ops.unstack(means, len(self.names)), strict=True))
-
-
-def to_uint8(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Map floats in [low, high] to uint8 in [0, 255], rounding to nearest and clipping."""
-    return np.clip(np.round((x - low) * (255.0 / (high - low))), 0, 255).astype(np.uint8)
 
 
 def _unpack(data: Any) -> tuple[Any, Any]:
