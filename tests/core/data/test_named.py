@@ -47,14 +47,19 @@ def keras_gives(monkeypatch):
     return put
 
 
-def test_the_embedded_file_is_the_one_that_was_released():
-    content = named.EMBEDDED_FILE.read_bytes()
-    assert hashlib.sha256(content).hexdigest() == named.EMBEDDED_SHA256
+SPLITS = ("train", "test")
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_embedded_file_is_the_one_that_was_released(split):
+    content = named.EMBEDDED_FILES[split].read_bytes()
+    assert hashlib.sha256(content).hexdigest() == named.EMBEDDED_SHA256[split]
     assert len(content) < 1_000_000
 
 
-def test_the_embedded_pictures_are_2000_balanced_and_plausible():
-    dataset = load("embedded")
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_embedded_pictures_are_2000_balanced_and_plausible(split):
+    dataset = load("embedded", split=split)
     assert (len(dataset), dataset.images.shape, dataset.num_classes) == (2000, (28, 28, 1), 10)
     np.testing.assert_array_equal(np.bincount(dataset.labels), np.full(10, 200))  # type: ignore
     pixels = dataset.images.gather(np.arange(2000)) / 255
@@ -64,16 +69,22 @@ def test_the_embedded_pictures_are_2000_balanced_and_plausible():
     np.testing.assert_allclose([pixels.mean(), pixels.std()], [0.2860, 0.3530], atol=0.012)
 
 
+def test_no_embedded_picture_is_in_both_splits():
+    rows = [load("embedded", split=split).images.gather(np.arange(2000)) for split in SPLITS]
+    assert len(np.unique(np.concatenate(rows), axis=0)) == 4000
+
+
 def test_the_embedded_pictures_have_their_licence_beside_them():
-    text = (named.EMBEDDED_FILE.parent / "LICENSE.fashion-mnist").read_text()
+    text = (named.EMBEDDED_FILES["train"].parent / "LICENSE.fashion-mnist").read_text()
     assert "MIT License" in text
     assert "Copyright (c) 2017 Zalando SE" in text
 
 
-def test_the_embedded_file_says_where_its_pictures_come_from():
-    with np.load(named.EMBEDDED_FILE) as arrays:
-        index = arrays["train_index"]
-    assert (len(np.unique(index)), index.min() >= 0, index.max() < 60_000) == (2000, True, True)
+@pytest.mark.parametrize(("split", "size"), [("train", 60_000), ("test", 10_000)])
+def test_the_embedded_file_says_where_its_pictures_come_from(split, size):
+    with np.load(named.EMBEDDED_FILES[split]) as arrays:
+        index = arrays[f"{split}_index"]
+    assert (len(np.unique(index)), index.min() >= 0, index.max() < size) == (2000, True, True)
 
 
 def test_the_script_chooses_the_first_of_each_class_and_writes_the_same_bytes(script):
@@ -81,17 +92,18 @@ def test_the_script_chooses_the_first_of_each_class_and_writes_the_same_bytes(sc
     index = script.choose(labels, 2)
     np.testing.assert_array_equal(index, [0, 1, 2, 3, 4, 6])
     images = np.zeros((6, 28, 28), np.uint8)
-    first, second = (script.encode(images, labels[index], index) for _ in range(2))
+    first, second = (script.encode(images, labels[index], index, "train") for _ in range(2))
     assert first == second
 
 
 def test_the_script_writes_what_the_loader_reads(script, idx_folder, tmp_path, monkeypatch, pixels):
-    file = tmp_path / "out" / "embedded.npz"
-    monkeypatch.setattr(script, "EMBEDDED_FILE", file)
+    files = {split: tmp_path / "out" / f"{split}.npz" for split in SPLITS}
+    monkeypatch.setattr(script, "EMBEDDED_FILES", files)
     monkeypatch.setattr(sys, "argv", ["make_embedded.py", "--source", str(idx_folder)])
     script.main()
-    monkeypatch.setattr(named, "EMBEDDED_FILE", file)
-    monkeypatch.setattr(named, "EMBEDDED_SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
+    hashes = {key: hashlib.sha256(file.read_bytes()).hexdigest() for key, file in files.items()}
+    monkeypatch.setattr(named, "EMBEDDED_FILES", files)
+    monkeypatch.setattr(named, "EMBEDDED_SHA256", hashes)
     dataset = load("embedded")
     np.testing.assert_array_equal(dataset.images.gather(np.arange(12))[..., 0], pixels)
     np.testing.assert_array_equal(dataset.labels, np.arange(12) % 3)  # type: ignore[arg-type]
@@ -99,18 +111,13 @@ def test_the_script_writes_what_the_loader_reads(script, idx_folder, tmp_path, m
 
 def test_a_damaged_embedded_file_says_to_install_again(tmp_path, monkeypatch):
     damaged = tmp_path / "a.npz"
-    damaged.write_bytes(named.EMBEDDED_FILE.read_bytes()[:-1])
-    monkeypatch.setattr(named, "EMBEDDED_FILE", damaged)
+    damaged.write_bytes(named.EMBEDDED_FILES["train"].read_bytes()[:-1])
+    monkeypatch.setitem(named.EMBEDDED_FILES, "train", damaged)
     with pytest.raises(KgenError, match=r"damaged: expected SHA-256 .* Install kgen again"):
         load("embedded")
     damaged.unlink()
     with pytest.raises(KgenError, match=r"No such file .* Install kgen again"):
         load("embedded")
-
-
-def test_the_embedded_pictures_have_no_test_split():
-    with pytest.raises(KgenError, match=r"only the split train. Received: split='test'"):
-        load("embedded", split="test")
 
 
 def test_fashion_mnist_is_found_where_debian_puts_it(idx_folder, monkeypatch):
