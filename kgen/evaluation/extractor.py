@@ -20,6 +20,7 @@ from keras import layers, ops
 from kgen.data.batch import Batches
 from kgen.data.dataset import DataSet
 from kgen.errors import KgenError
+from kgen.evaluation.features import Features
 from kgen.step import engine
 
 FEATURES = 64
@@ -37,23 +38,6 @@ CHUNK = 256
 """Pictures that are looked at at a time."""
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Features:
-    """What an extractor sees in n pictures.
-
-    Attributes:
-        features: float32 (n, d).
-        logits: float32 (n, classes) of the classifier, or None where there are no classes.
-    """
-
-    features: np.ndarray
-    logits: np.ndarray | None
-
-    def __len__(self) -> int:
-        """Return the number of pictures."""
-        return len(self.features)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
