@@ -127,8 +127,8 @@ def test_the_wheel_has_the_schema_of_bundles_and_the_pieces_of_their_readme(whee
     assert pieces | {"kgen_exports/schema/kgen-bundle-1.json"} <= set(wheel)
 
 
-def test_the_wheel_has_the_look_of_the_report(wheel):
-    assert "kgen_exports/report/page.css" in wheel
+def test_the_wheel_has_the_look_of_the_reports(wheel):
+    assert "kgen/page/page.css" in wheel
 
 
 def test_the_wheel_carries_kgens_licence(wheel):

@@ -1,15 +1,13 @@
 """The report's drawings: how large the differences are, and the pictures themselves."""
 
-import base64
-import html
-import io
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from kgen import pictures
+from kgen.page import address
+from kgen.page.drawing import INK, inked, legend, svg
 from kgen.plots import styled
 from kgen_exports.manifest import FileEntry
 from kgen_exports.report.record import BINS, Row
@@ -18,9 +16,6 @@ COLOURS = {"fp32": "#2b87c8", "fp16": "#009e73", "int8": "#d9660a", "int8-static
 """By precision; Okabe & Ito's hues, at a lightness that shows on white and on black."""
 GAIN = 10
 """How much the differences between pictures are enlarged."""
-
-# Drawn in this, and then replaced by the colour of the page's text, light or dark.
-_TEXT = "#010203"
 
 
 def label(entry: FileEntry) -> str:
@@ -37,14 +32,7 @@ def histogram(rows: Sequence[Row], name: str, described: str) -> str:
         name: of the drawing, unique in the page.
         described: for those who cannot see it.
     """
-    file = io.StringIO()
-    _histogram(rows).savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    drawn = file.getvalue()
-    drawn = drawn[drawn.index("<svg") :].replace(_TEXT, "currentColor")
-    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
-    # Several drawings share a page, and with it the space of names.
-    drawn = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", drawn)
-    return drawn.replace("<svg ", f'<svg role="img" aria-label="{html.escape(described)}" ', 1)
+    return svg(_histogram(rows), name, described)
 
 
 @styled
@@ -59,10 +47,10 @@ def _histogram(rows: Sequence[Row]) -> Figure:
             100 * row.histogram(), BINS, color=COLOURS[entry.precision], linestyle=style,
             linewidth=1.4, label=label(entry),
         )  # fmt: skip
-    axes.axvline(np.log10(1 / 255), color=_TEXT, linewidth=0.8, linestyle=(0, (1, 2)))
+    axes.axvline(np.log10(1 / 255), color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
     axes.text(
         np.log10(1 / 255) + 0.05, 0.98, "1/255", transform=axes.get_xaxis_transform(),
-        va="top", color=_TEXT, fontsize=8,
+        va="top", color=INK, fontsize=8,
     )  # fmt: skip
     ticks = list(range(int(BINS[0]), int(BINS[-1]) + 1))
     names = [f"1e{tick}" if tick else "1" for tick in ticks]
@@ -70,15 +58,8 @@ def _histogram(rows: Sequence[Row]) -> Figure:
     axes.set_xlim(BINS[0], BINS[-1])
     axes.set_xlabel("difference, as a share of the range")
     axes.set_ylabel("% of the values")
-    axes.grid(color=_TEXT, alpha=0.12)
-    for side in axes.spines.values():
-        side.set_color(_TEXT)
-    axes.tick_params(colors=_TEXT)
-    for text in (axes.xaxis.label, axes.yaxis.label):
-        text.set_color(_TEXT)
-    legend = figure.legend(loc="outside lower center", ncols=3, labelcolor=_TEXT)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    inked(axes)
+    legend(figure)
     return figure
 
 
@@ -97,7 +78,4 @@ def beside(drawn: np.ndarray, keras: np.ndarray, low: float, high: float) -> tup
     differences = (low + high) / 2 + GAIN * (drawn - keras)
     rows = [pictures.to_uint8(a, low, high) for a in (keras, drawn, differences)]
     image = pictures.grid(np.concatenate(rows), columns=len(drawn), pad=1, scale=1)
-    file = io.BytesIO()
-    image.save(file, format="PNG", optimize=True)
-    coded = base64.b64encode(file.getvalue()).decode("ascii")
-    return f"data:image/png;base64,{coded}", image.width
+    return address(image), image.width

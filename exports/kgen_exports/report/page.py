@@ -1,15 +1,13 @@
 """The report as a page: whole in itself, light or dark, wide or narrow.
 
-Everything that comes from a run or a manifest goes through :func:`text`.
+Everything that comes from a run or a manifest goes through :func:`kgen.page.text`.
 """
 
-import html
 from collections.abc import Mapping, Sequence
-from importlib import resources
-from typing import Any
 
 import numpy as np
 
+from kgen.page import columns, document, facts, scroll, table, text
 from kgen_exports.report.figure import COLOURS, GAIN, beside, histogram, label
 from kgen_exports.report.record import READINGS, Record, Row, gate, reading
 from kgen_exports.sampler import COLUMNS, SamplerTable
@@ -18,11 +16,6 @@ Golden = Mapping[str, np.ndarray]
 
 HEAD = ("file", "result", "precision", "batch", "size", "of fp32", "max. error", "dB of a call",
         "dB of the picture", "limit")  # fmt: skip
-
-
-def text(value: Any) -> str:
-    """Write a value so that no page takes it for markup; nothing as a dash."""
-    return "-" if value is None else html.escape(str(value))
 
 
 def page(record: Record, golden: Golden) -> str:
@@ -34,7 +27,6 @@ def page(record: Record, golden: Golden) -> str:
     """
     manifest = record.manifest
     title = f"{manifest.kind.upper()} {manifest.training.get('run') or ''}".strip()
-    css = resources.files("kgen_exports.report").joinpath("page.css").read_text(encoding="utf-8")
     good = all(row.passed for row in record.rows)
     body = [
         f"<h1>{text(title)}: the files beside the model</h1>",
@@ -53,23 +45,14 @@ def page(record: Record, golden: Golden) -> str:
         *(_bars(record.of_part(part), part) for part in manifest.parts),
         _sampler(manifest.sampler) if manifest.sampler else "",
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        # The page asks nothing of the network, and whatever is in it may not either.
-        '<meta http-equiv="Content-Security-Policy" '
-        "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
-        f"<title>{text(title)}: export report</title>\n<style>\n{css}</style>\n</head>\n"
-        f"<body>\n<main>\n{''.join(f'{part}{chr(10)}' for part in body if part)}</main>\n</body>\n"
-        "</html>\n"
-    )
+    return document(f"{title}: export report", body)
 
 
 def _facts(record: Record) -> str:
     """List what was exported, of what, by what."""
     m = record.manifest
     training, image = m.training, m.image
-    facts = {
+    return facts({
         "Model": f"{m.kind}, {image['height']} x {image['width']} x {image['channels']}, "
         f"parts: {', '.join(m.parts)}",
         "Run": f"{training.get('run')}, trained on {training.get('backend')} "
@@ -79,23 +62,11 @@ def _facts(record: Record) -> str:
         "Exported": f"{m.created} by kgen {m.kgen}",
         "Measured on": ", ".join(f"{name} {value}" for name, value in record.environment.items()),
         "Measured with": f"{m.golden.get('count')} golden cases, seed {m.golden.get('seed')}",
-    }
-    rows = (f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in facts.items())
-    return f"<dl>{''.join(rows)}</dl>"
-
-
-def _scroll(content: str, described: str) -> str:
-    """Put what may be wider than the page into a box that scrolls by itself."""
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(described)}">'
-        f"{content}</div>"
-    )
+    })  # fmt: skip
 
 
 def _table(record: Record) -> str:
     """Write a row for every file."""
-    left, rest = _heads(*HEAD[:2]), "".join(f'<th scope="col">{name}</th>' for name in HEAD[2:])
-    head = f"{left}{rest}"
     groups = []
     for part in record.manifest.parts:
         rows = "".join(_row(row) for row in record.of_part(part))
@@ -107,8 +78,9 @@ def _table(record: Record) -> str:
         if not row.passed
     )
     return (
-        _scroll(
-            f"<table><thead><tr>{head}</tr></thead>{''.join(groups)}</table>",
+        table(
+            columns(HEAD[:2], HEAD[2:]),
+            "".join(groups),
             "Every file, its size and its distance from the model in Keras",
         )
         + f"{f'<h3>Refused</h3><ul>{refused}</ul>' if refused else ''}"
@@ -183,13 +155,7 @@ def _reading(record: Record) -> str:
 
 def _worded(heads: Sequence[str], rows: str, described: str) -> str:
     """Make a table of words."""
-    head = f"<thead><tr>{_heads(*heads)}</tr></thead>"
-    return _scroll(f"<table>{head}<tbody>{rows}</tbody></table>", described)
-
-
-def _heads(*names: str) -> str:
-    """Write headings of columns of words."""
-    return "".join(f'<th scope="col" class="left">{name}</th>' for name in names)
+    return table(columns(heads), f"<tbody>{rows}</tbody>", described)
 
 
 def _histogram(record: Record, part: str) -> str:
@@ -201,7 +167,7 @@ def _histogram(record: Record, part: str) -> str:
     middles = "; ".join(f"{label(r.entry)}: {np.median(r.shares):.0e}" for r in rows)
     described = f"{part}: how many values {what} differ by how much. Medians: {middles}."
     drawn = histogram(rows, f"histogram-{part}", described)
-    return f"<h3>{text(part)}, {what}</h3>{_scroll(drawn, f'Differences of {part}')}"
+    return f"<h3>{text(part)}, {what}</h3>{scroll(drawn, f'Differences of {part}')}"
 
 
 def _pictures(record: Record, part: str, golden: Golden) -> str:
@@ -247,23 +213,27 @@ def _bars(rows: Sequence[Row], part: str) -> str:
     return f'<h3>{text(part)}</h3><ul class="bars">{"".join(lines)}</ul>' if lines else ""
 
 
-def _sampler(table: SamplerTable) -> str:
+def _sampler(sampler: SamplerTable) -> str:
     """Sum up the sampler, with its steps for those who write a loop."""
-    noise = "fresh noise at every step" if table.stochastic else "no noise on the way"
-    variance = f", variance {table.variance}" if table.variance else ""
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("step", "t", *COLUMNS))
+    noise = "fresh noise at every step" if sampler.stochastic else "no noise on the way"
+    variance = f", variance {sampler.variance}" if sampler.variance else ""
     rows = "".join(
         f'<tr><th scope="row">{i}</th><td>{t}</td>'
         + "".join(f"<td>{value:.6g}</td>" for value in numbers)
         + "</tr>"
-        for i, (t, numbers) in enumerate(zip(table.timesteps, table.coefficients(), strict=True))
+        for i, (t, numbers) in enumerate(
+            zip(sampler.timesteps, sampler.coefficients(), strict=True)
+        )
     )
-    body = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    steps = table(
+        columns(numbers=("step", "t", *COLUMNS)),
+        f"<tbody>{rows}</tbody>",
+        "The numbers of every step",
+    )
     return (
         "<h2>The sampler</h2>"
-        f"<p>{text(table.name)}{text(variance)}, eta {table.eta:g}, {table.num_steps} of "
-        f"{table.num_timesteps} timesteps, {noise}; the denoiser predicts "
-        f"{text(table.prediction)}.</p>"
-        f"<details><summary>Its {table.num_steps} steps</summary>"
-        f"{_scroll(body, 'The numbers of every step')}</details>"
+        f"<p>{text(sampler.name)}{text(variance)}, eta {sampler.eta:g}, {sampler.num_steps} of "
+        f"{sampler.num_timesteps} timesteps, {noise}; the denoiser predicts "
+        f"{text(sampler.prediction)}.</p>"
+        f"<details><summary>Its {sampler.num_steps} steps</summary>{steps}</details>"
     )

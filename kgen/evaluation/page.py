@@ -1,0 +1,176 @@
+"""An evaluation as a page: whole in itself, light or dark, wide or narrow."""
+
+from collections.abc import Iterable
+
+from kgen.evaluation import catalogue
+from kgen.evaluation.album import album
+from kgen.evaluation.curve import drawing
+from kgen.evaluation.entry import GROUPS, Entry
+from kgen.evaluation.facts import facts_of, title
+from kgen.evaluation.record import Record, Value
+from kgen.evaluation.verdict import place, placed, verdict, written
+from kgen.page import columns, document, facts, table, text
+
+HEAD = ("number", "better is", "this model", "real pictures", "by chance", "Gaussian generator")
+
+
+def page(record: Record) -> str:
+    """Write the page.
+
+    Raises:
+        KgenError: the record has a number, drawing or set of pictures that this kgen does not know.
+    """
+    name = title(record.target)
+    found = record.findings
+    sections = {"numbers": "The numbers"}
+    sections |= {key: catalogue.pictures(key).label for key in _shown(record)}
+    sections |= {key: catalogue.series(key).label for key in _drawn(record)}
+    sections |= {"readings": "Number by number", "protocol": "How it was measured"}
+    pictures = {key: album(key, found.pictures[key]) for key in _shown(record)}
+    body = [
+        f"<h1>{text(name)}: an evaluation</h1>",
+        _verdict(verdict(record), bool(found.warnings)),
+        _warnings(found.warnings),
+        _contents(sections),
+        '<h2 id="numbers">The numbers</h2>',
+        _table(record),
+        pictures.pop("samples", ""),
+        pictures.pop("closest", ""),
+        *(_series(record, key) for key in _drawn(record)),
+        *pictures.values(),
+        '<h2 id="readings">Number by number</h2>',
+        _readings(record),
+        '<h2 id="protocol">How it was measured</h2>',
+        _protocol(record),
+    ]
+    return document(f"{name}: evaluation", body)
+
+
+def _shown(record: Record) -> list[str]:
+    """List the sets of pictures that there are, in the catalogue's order, unknown ones last."""
+    found = [key for key, images in record.findings.pictures.items() if len(images)]
+    known = list(catalogue.PICTURES)
+    return sorted(found, key=lambda key: known.index(key) if key in known else len(known))
+
+
+def _drawn(record: Record) -> list[str]:
+    """List the drawings that there are, in the catalogue's order, unknown ones last."""
+    found = [key for key, series in record.findings.series.items() if series.x and series.lines]
+    known = list(catalogue.SERIES)
+    return sorted(found, key=lambda key: known.index(key) if key in known else len(known))
+
+
+def _verdict(sentences: Iterable[str], bad: bool) -> str:
+    said = "".join(f"<li>{text(sentence)}</li>" for sentence in sentences)
+    return f'<ul class="verdict{" bad" if bad else ""}">{said}</ul>'
+
+
+def _warnings(warnings: tuple[str, ...]) -> str:
+    if not warnings:
+        return ""
+    said = "".join(f"<li>{text(warning)}</li>" for warning in warnings)
+    return f'<section class="warnings" aria-label="Warnings"><h2>Mind</h2><ul>{said}</ul></section>'
+
+
+def _contents(sections: dict[str, str]) -> str:
+    links = "".join(
+        f'<li><a href="#{text(key)}">{text(label)}</a></li>' for key, label in sections.items()
+    )
+    return f'<nav aria-label="Contents"><ul>{links}</ul></nav>'
+
+
+def entries(record: Record) -> dict[str, Entry]:
+    """Return what the catalogue says of a record's numbers, in the order of reading."""
+    found = record.findings.values
+    every = {name: catalogue.value(name, record.protocol.extractor) for name in found}
+    groups, known = list(GROUPS), list(catalogue.VALUES)
+    order = sorted(every, key=lambda n: (groups.index(every[n].group), known.index(n)))
+    return {name: every[name] for name in order}
+
+
+def _table(record: Record) -> str:
+    """Write a row for every number, in groups."""
+    bodies: dict[str, list[str]] = {}
+    for name, entry in entries(record).items():
+        row = _row(name, entry, record.findings.values[name])
+        bodies.setdefault(GROUPS[entry.group], []).append(row)
+    if not bodies:
+        return "<p>There are none.</p>"
+    groups = "".join(
+        f'<tbody><tr><th scope="rowgroup" colspan="{len(HEAD)}">{text(group)}</th></tr>'
+        f"{''.join(rows)}</tbody>"
+        for group, rows in bodies.items()
+    )
+    words = (
+        "<p>Beside each number: the same of as many real pictures, how much of it is expected of "
+        "finite samples alone, and the same of the Gaussian generator, which knows only the mean "
+        "and the covariance of the pixels and which any network must beat. ± is the standard "
+        "deviation over draws of as many pictures.</p>"
+    )
+    made = table(columns(HEAD[:2], HEAD[2:]), groups, "Every number with its floor and its bar")
+    return words + made
+
+
+def _row(name: str, entry: Entry, value: Value) -> str:
+    cells = (
+        f"<strong>{text(written(entry, value))}</strong>",
+        *(
+            text(None if number is None else entry.write(number))
+            for number in (value.floor, value.bias, value.bar)
+        ),
+    )
+    return (
+        f'<tr><th scope="row"><a href="#value-{text(name)}">{text(entry.label)}</a></th>'
+        f'<td class="left">{text(entry.direction)}</td>'
+        f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    )
+
+
+def _series(record: Record, name: str) -> str:
+    entry = catalogue.series(name)
+    drawn = drawing(f"drawing-{name}", entry.label, record.findings.series[name])
+    return (
+        f'<h2 id="{text(name)}">{text(entry.label)}</h2><p>{text(entry.reading)}</p>'
+        f'<div class="drawing">{drawn}</div>'
+    )
+
+
+def _readings(record: Record) -> str:
+    """Say of every number what it says and what it does not say."""
+    cards = []
+    for name, entry in entries(record).items():
+        value = record.findings.values[name]
+        unit = f" {entry.unit}" if entry.unit else ""
+        where = placed(entry, value)
+        cards.append(
+            f'<article id="value-{text(name)}"><h3>{text(entry.label)}: '
+            f"{text(written(entry, value) + unit)}</h3>{_meter(value)}"
+            f"{f'<p><strong>{text(where)}</strong></p>' if where else ''}"
+            f"<p>{text(entry.reading)}</p><p>{text(entry.caveat)}</p>"
+            f'<p class="soft">{text(entry.source)}</p></article>'
+        )
+    return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def _meter(value: Value) -> str:
+    """Draw where a number lies between the Gaussian generator and real pictures."""
+    at = place(value)
+    if at is None:
+        return ""
+    share = 100 * min(max(1 - at, 0.0), 1.0)
+    return (
+        '<div class="meter" aria-hidden="true"><span>Gaussian</span>'
+        f'<span class="track"><span class="mark" style="left:{share:.1f}%"></span></span>'
+        "<span>real</span></div>"
+    )
+
+
+def _protocol(record: Record) -> str:
+    note = (
+        "<p>Numbers compare where data, split, extractor and numbers of pictures are the same: "
+        "<code>kgen compare</code> says so, and which differences mean something. "
+        "<code>metrics.json</code> beside this page has all of them.</p>"
+    )
+    environment = facts(record.environment) if record.environment else ""
+    details = f"<details><summary>Versions and machine</summary>{environment}</details>"
+    return f"{facts(facts_of(record))}{note}{details if environment else ''}"
