@@ -58,6 +58,14 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def cache_folder() -> Path:
+    """Return where kgen keeps what it can make again: `$KGEN_CACHE`, or the platform's place."""
+    import platformdirs  # here: an exported bundle is opened without it
+
+    chosen = os.environ.get("KGEN_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("kgen", appauthor=False)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files in `folder` whose process was killed while it wrote them.
 

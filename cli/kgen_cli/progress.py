@@ -183,25 +183,58 @@ def _shown(row: dict[str, float]) -> dict[str, float]:
     }
 
 
-@contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function of (done, total) that shows progress on stderr, if that is a terminal.
-
-    stdout stays free for the command's result.
-    """
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
+def _bar() -> Progress:
+    """Make a bar on stderr that leaves nothing behind: stdout stays free for the result."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         TextColumn("{task.completed}/{task.total}"),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, expand=True) as bar:
+    return Progress(*columns, console=Console(stderr=True), transient=True, expand=True)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of (done, total) that shows progress on stderr, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    with _bar() as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def phases() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function of (what, done, total) that shows how far each part of a long work is.
+
+    On a terminal it is one bar, whose name changes; elsewhere a line as each part begins. Both on
+    stderr.
+    """
+    current = [""]
+
+    def begins(what: str) -> bool:
+        new, current[0] = what != current[0], what
+        return new
+
+    if not sys.stderr.isatty():
+
+        def tell(what: str, done: int, total: int) -> None:
+            if begins(what):
+                print(what, file=sys.stderr, flush=True)
+
+        yield tell
+        return
+    with _bar() as bar:
+        task = bar.add_task("starting", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            if begins(what):
+                bar.reset(task, description=what, total=total)
+            bar.update(task, completed=done, total=total)
+
+        yield show
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from kgen.data.dataset import DataSet, split_validation
 from kgen.data.folder import FolderImages
 from kgen.data.images import ArrayImages, ImageSource, SubsetImages
 from kgen.data.named import SOURCES
-from kgen.data.source import load
+from kgen.data.source import has_test, load
 
 __all__ = [
     "SOURCES",
@@ -19,6 +19,7 @@ __all__ = [
     "ImageSource",
     "SubsetImages",
     "epoch_order",
+    "has_test",
     "load",
     "split_validation",
 ]

@@ -54,19 +54,34 @@ def load_idx(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray | None] |
     return images, labels.astype(np.int32)
 
 
-def _find(folder: Path, split: str) -> tuple[Path, Path | None] | None:
-    """Find the file of pictures and that of labels (or None) by their names, or None."""
+def has_idx(folder: Path, split: str) -> bool:
+    """Tell whether a folder has pictures of a split in IDX format.
+
+    Raises:
+        KgenError: the folder cannot be listed.
+    """
+    return bool(_listing(folder, split)[1])
+
+
+def _listing(folder: Path, split: str) -> tuple[list[str], dict[str, str], list[str]]:
+    """List a folder: files of pictures, those of a split by name without .gz, and all files."""
     try:
         names = os.listdir(folder)
     except OSError as error:
         raise KgenError(f"Cannot list the folder {str(folder)!r}: {error.strerror}.") from error
-    every, mine = [], {}  # mine: name without .gz -> name, the unpacked file if there are both
+    every, mine = [], {}  # of a packed and an unpacked file of one name, the unpacked
     for name in sorted(names, reverse=True):
         match = _IMAGES.fullmatch(name)
         if match:
             every.append(name)
             if (match["split"] == "train") == (split == "train"):
                 mine[name.removesuffix(".gz")] = name
+    return every, mine, names
+
+
+def _find(folder: Path, split: str) -> tuple[Path, Path | None] | None:
+    """Find the file of pictures and that of labels (or None) by their names, or None."""
+    every, mine, names = _listing(folder, split)
     if not every:
         return None
     if len(mine) != 1:

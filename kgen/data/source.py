@@ -8,7 +8,7 @@ from pathlib import Path
 from kgen.data.array import convert_images, load_array
 from kgen.data.dataset import DataSet
 from kgen.data.folder import load_folder
-from kgen.data.idx import load_idx
+from kgen.data.idx import has_idx, load_idx
 from kgen.data.images import ArrayImages
 from kgen.data.named import SOURCES, load_named
 from kgen.errors import KgenError
@@ -78,6 +78,19 @@ def load(
         channels=channels,
         on_progress=on_progress,
     )
+
+
+def has_test(source: str | os.PathLike[str]) -> bool:
+    """Tell whether a source has pictures apart to test with, which `split="test"` loads.
+
+    Raises:
+        KgenError: its folder cannot be listed.
+    """
+    source = os.fspath(source)
+    path = Path(os.path.expanduser(source))
+    if source in SOURCES or not os.path.isdir(path):
+        return source in SOURCES
+    return has_idx(path, "test") or _split_folder(path, "test") is not None
 
 
 def _load_directory(

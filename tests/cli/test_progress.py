@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from kgen.report import Plan
-from kgen_cli.progress import LiveReporter, PlainReporter, counting, reporter
+from kgen_cli.progress import LiveReporter, PlainReporter, counting, phases, reporter
 from kgen_cli.text import duration, metric_text, plan_lines, size
 
 PLAN = Plan(
@@ -159,3 +159,21 @@ def test_metrics_have_four_digits():
     assert metric_text({"loss": 1234.5678, "kl": 1e-7, "nan": float("nan")}) == (
         "loss 1235  kl 1e-07  nan nan"
     )
+
+
+def test_phases_are_a_line_each_where_stderr_is_not_a_terminal(capsys):
+    with phases() as progress:
+        for what, done in (("drawing", 1), ("drawing", 2), ("comparing", 1)):
+            progress(what, done, 2)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "drawing\ncomparing\n")
+
+
+def test_phases_are_a_bar_on_a_terminal_that_leaves_nothing_behind(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with phases() as progress:
+        progress("drawing", 1, 2)
+        progress("comparing", 2, 2)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "comparing" in captured.err

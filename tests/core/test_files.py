@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from kgen.errors import KgenError
-from kgen.files import remove_leftovers, replacing, write_text
+from kgen.files import cache_folder, remove_leftovers, replacing, write_text
 
 LIMIT = 4096
 
@@ -66,3 +66,12 @@ def test_a_file_gets_the_usual_permissions_of_a_new_one(tmp_path):
     write_text(tmp_path / "a.txt", "a")
     (tmp_path / "b.txt").touch()
     assert os.stat(tmp_path / "a.txt").st_mode == os.stat(tmp_path / "b.txt").st_mode
+
+
+def test_the_cache_is_where_the_user_says_or_else_where_the_platform_keeps_such(monkeypatch):
+    monkeypatch.setenv("KGEN_CACHE", "/somewhere")
+    assert str(cache_folder()) == "/somewhere"
+    monkeypatch.delenv("KGEN_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/home/me/.cache")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert str(cache_folder()) == "/home/me/.cache/kgen"
