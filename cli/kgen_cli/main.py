@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from kgen import __version__
-from kgen_cli import bench, doctor, export, generate, lint, runs, sample, train, verify
+from kgen_cli import (
+    bench,
+    compare,
+    doctor,
+    evaluate,
+    export,
+    generate,
+    lint,
+    runs,
+    sample,
+    train,
+    verify,
+)  # fmt: skip
 from kgen_cli.application import Application, Settings
 
 app = typer.Typer(
@@ -19,6 +31,8 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.command("sample")(sample.sample)
+app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("generate")(generate.generate)

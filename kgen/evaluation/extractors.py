@@ -1,0 +1,42 @@
+"""Which extractor pictures are compared by."""
+
+from kgen.errors import KgenError
+from kgen.evaluation import extractor
+from kgen.evaluation.extractor import Extractor, Progress
+from kgen.evaluation.own_extractor import own_extractor
+from kgen.evaluation.reals import Reals
+from kgen.files import cache_folder
+from kgen.option import unknown_name
+
+NAMES = ("auto", extractor.PINNED, "inception")
+CLOTHES = ("embedded", "fashion_mnist")
+"""Data that the pinned extractor is of."""
+
+
+def extractor_for(name: str, reals: Reals, progress: Progress | None = None) -> Extractor:
+    """Open an extractor for real pictures, or train one.
+
+    Args:
+        name: one of :data:`NAMES`. ``auto`` is the pinned extractor for Fashion-MNIST in its own
+            size, and for other data one that is trained on them once and kept.
+        reals: what it is for.
+        progress: called with (steps done, steps in all) while it is trained.
+
+    Raises:
+        KgenError: the name is unknown, or the extractor takes pictures of another size.
+    """
+    if name not in NAMES:
+        raise unknown_name("extractor", name, list(NAMES))
+    shape = reals.train.images.shape
+    fits = shape == extractor.PINNED_SHAPE
+    if name == "inception":
+        from kgen.evaluation.inception import inception
+
+        return inception(shape)
+    if name == extractor.PINNED and not fits:
+        raise KgenError(
+            f"{name} takes pictures of {extractor.PINNED_SHAPE}. Received: {shape} of {reals.name}."
+        )
+    if name == extractor.PINNED or (fits and reals.name in CLOTHES):
+        return extractor.pinned()
+    return own_extractor(reals.train, cache_folder() / "extractors", progress=progress)

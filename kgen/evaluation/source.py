@@ -1,0 +1,190 @@
+"""What is evaluated: anything that can hand over pictures, lot by lot."""
+
+import hashlib
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kgen import checkpoint, data
+from kgen.errors import KgenError
+from kgen.evaluation.reals import evenly
+from kgen.evaluation.record import Target
+from kgen.models.generative import GenerativeModel
+from kgen.run import Run
+
+Progress = Callable[[int, int], None]
+
+LOT = 1024
+"""Pictures drawn at a time; lot i comes from seed + i, so that memory does not grow with n."""
+
+
+class Source(ABC):
+    """Where pictures to evaluate come from.
+
+    Attributes:
+        target: what it is, for the record.
+        image_shape: (height, width, channels).
+        content: hash of everything that decides what it draws.
+        model: the model in Keras, where there is one.
+        seconds: that the last :meth:`draw` took for its pictures, its first lot left out, if it
+            is not the only one: the first compiles.
+    """
+
+    target: Target
+    image_shape: tuple[int, int, int]
+    content: str
+    model: GenerativeModel | None = None
+
+    @abstractmethod
+    def draw(self, n: int, seed: int, progress: Progress) -> Iterator[np.ndarray]:
+        """Hand over `n` pictures, uint8 (any number, height, width, channels) at a time.
+
+        Args:
+            n: number of pictures.
+            seed: of the noise.
+            progress: called with (pictures drawn, n).
+
+        Raises:
+            KgenError: it has fewer.
+        """
+
+    def timed(self) -> Target:
+        """Return the target, with the seconds that a picture took in the last :meth:`draw`."""
+        return self.target
+
+
+class Drawing(Source):
+    """A source that draws as many pictures as one likes."""
+
+    def __init__(self, target: Target, image_shape: tuple[int, int, int], content: str):
+        self.target, self.image_shape, self.content = target, image_shape, content
+        self._timings: list[tuple[int, float]] = []
+
+    @abstractmethod
+    def lot(self, count: int, seed: int, progress: Progress) -> np.ndarray:
+        """Draw `count` pictures of one seed, uint8 (count, height, width, channels)."""
+
+    def draw(self, n: int, seed: int, progress: Progress) -> Iterator[np.ndarray]:
+        """Draw `n` pictures in lots."""
+        self._timings.clear()
+        for i, start in enumerate(range(0, n, LOT)):
+            count = min(LOT, n - start)
+            begun = time.perf_counter()
+
+            def done(part: int, whole: int, start: int = start, count: int = count) -> None:
+                progress(start + count * part // max(whole, 1), n)
+
+            images = self.lot(count, seed + i, done)
+            self._timings.append((count, time.perf_counter() - begun))
+            yield images
+
+    def timed(self) -> Target:
+        """Return the target with the time of a picture; the first lot compiles and is left out."""
+        timings = self._timings[1:] or self._timings
+        if not timings:
+            return self.target
+        counts, seconds = (sum(values) for values in zip(*timings, strict=True))
+        return replace(self.target, seconds_per_picture=seconds / counts)
+
+
+class RunSource(Drawing):
+    """A trained run, that draws by its model in Keras.
+
+    Args:
+        run: finished, or with a checkpoint.
+        model: loaded from it.
+        num_steps: network calls of a ddpm for a picture; None is its usual number.
+    """
+
+    def __init__(self, run: Run, model: GenerativeModel, num_steps: int | None = None):
+        options: dict[str, Any] = {} if num_steps is None else {"num_steps": num_steps}
+        plan = model.plan(**options) if run.config.family == "ddpm" else None  # type: ignore[attr-defined]
+        summary = run.summary()
+        super().__init__(
+            Target(
+                name=run.path.resolve().name,
+                kind="run",
+                family=run.config.family,
+                path=str(run.path),
+                sampler=f"{plan.name}, {plan.num_steps} steps" if plan else None,
+                parameters=drawing_part(model).count_params(),
+                training_seconds=summary.get("seconds"),
+            ),
+            model.image_shape,
+            f"{_run_hash(run)} {plan.name if plan else ''} {plan.num_steps if plan else ''}",
+        )
+        self.model = model
+        self._options = options
+
+    def lot(self, count: int, seed: int, progress: Progress) -> np.ndarray:
+        """Draw with the model."""
+        return self.model.generate(count, seed=seed, progress=progress, **self._options)  # type: ignore[union-attr]
+
+
+class PictureSource(Source):
+    """A folder or an array of pictures that were made elsewhere.
+
+    Args:
+        path: as for :func:`kgen.data.load`.
+        image_shape: that the pictures are scaled to, as the real ones are.
+        on_progress: called with (pictures read, pictures in all).
+
+    Raises:
+        KgenError: they cannot be read.
+    """
+
+    def __init__(
+        self, path: str, image_shape: tuple[int, int, int], on_progress: Progress | None = None
+    ):
+        height, width, channels = image_shape
+        native = data.load(path, on_progress=on_progress)
+        if native.images.shape != image_shape and height == width:
+            native = data.load(
+                path, image_size=height, channels=channels, on_progress=on_progress
+            )
+        if native.images.shape != image_shape:
+            raise KgenError(
+                f"{path} takes pictures as large as the real ones, {height} x {width} with "
+                f"{channels} channels. Received: {native.images.shape}."
+            )
+        self.images = native.images
+        self.skipped = native.skipped
+        self.target = Target(name=native.name, kind="pictures", path=path)
+        self.image_shape = image_shape
+        self.content = data_hash(native.images)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.images)
+
+    def draw(self, n: int, seed: int, progress: Progress) -> Iterator[np.ndarray]:
+        """Hand over `n` evenly spaced ones; the seed plays no part."""
+        if n > len(self):
+            raise KgenError(
+                f"{self.target.path} holds {len(self)} pictures. Received: n={n}. Give fewer "
+                "with -n, or more pictures."
+            )
+        places = evenly(len(self), n)
+        for start in range(0, n, LOT):
+            rows = places[start : start + LOT]
+            yield self.images.gather(rows)
+            progress(start + len(rows), n)
+
+
+def drawing_part(model: GenerativeModel) -> Any:
+    """Return the network that draws a model's pictures: the first of its parts."""
+    return next(iter(model.parts.values()))
+
+
+def _run_hash(run: Run) -> str:
+    """Hash the file that a run's model is loaded from."""
+    path: Path | None = run.model_file
+    if not run.model_file.is_file():
+        found, _ = checkpoint.newest(run.checkpoints)
+        path = None if found is None else found.path
+    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
