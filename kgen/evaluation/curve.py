@@ -4,6 +4,8 @@ Names of people's own (classes, runs) are written by the page and not by Matplot
 the letters of many languages.
 """
 
+import math
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -15,8 +17,8 @@ from kgen.plots import styled
 COLOURS = ("#2b87c8", "#d9660a", "#009e73", "#b865a0", "#8a7a00", "#d0484f")
 """Okabe & Ito's hues, at a lightness that shows on white and on black."""
 DASHES = ("solid", "dashed", "dotted", "dashdot", "dashed", "dotted")
-MANY = 24
-"""Names above which bars are folded away."""
+DENSE, MANY = 12, 64
+"""Names above which bars stand in several columns, and above which they are folded away."""
 MOST_ROWS = 100
 """Rows of the table of a drawing."""
 
@@ -54,11 +56,11 @@ def described(heading: str, series: Series) -> str:
     return f"{heading}. {series.y_label}, over {series.x_label}. {'; '.join(said)}."
 
 
-def legend(series: Series) -> str:
-    """Name the lines, with their colours."""
+def legend(series: Series, *, dashes: bool = True) -> str:
+    """Name the lines, with their colours, and dashes if they have any."""
     names = "".join(
-        f'<li><span class="swatch" style="border-color:{COLOURS[i % len(COLOURS)]};'
-        f'border-style:{_border(i)}" aria-hidden="true"></span>{text(name)}</li>'
+        f'<li><span class="swatch" style="border-color:{COLOURS[i % len(COLOURS)]};border-style:'
+        f'{_border(i) if dashes else "solid"}" aria-hidden="true"></span>{text(name)}</li>'
         for i, name in enumerate(series.lines)
     )
     return f'<ul class="legend">{names}</ul>'
@@ -94,6 +96,8 @@ def _lines(series: Series) -> Figure:
 def bars(series: Series) -> str:
     """Draw a bar for each name and line; a bar's length is its share of the largest number."""
     largest = max((abs(y) for line in series.lines.values() for y in line), default=0.0)
+    # Three digits of the largest, and as many decimals of the others.
+    decimals = max(0, 2 - math.floor(math.log10(largest))) if largest else 0
     rows = []
     for i, name in enumerate(series.x):
         drawn = "".join(
@@ -101,7 +105,7 @@ def bars(series: Series) -> str:
             f'background:{COLOURS[j % len(COLOURS)]}"></span>'
             for j, line in enumerate(series.lines.values())
         )
-        numbers = " / ".join(f"{line[i]:.3g}" for line in series.lines.values())
+        numbers = " / ".join(f"{line[i]:.{decimals}f}" for line in series.lines.values())
         rows.append(
             f"<li><span>{text(name)}</span>"
             f'<span class="several" aria-hidden="true">{drawn}</span><span>{numbers}</span></li>'
@@ -111,7 +115,8 @@ def bars(series: Series) -> str:
         f'{legend(series)}<p class="soft">{text(series.x_label)}; {text(series.y_label)}: '
         f"{text(names)}</p>"
     )
-    listed = f'<ul class="bars">{"".join(rows)}</ul>'
+    dense = " dense" if len(rows) > DENSE else ""
+    listed = f'<ul class="bars{dense}">{"".join(rows)}</ul>'
     if len(rows) > MANY:
         return f"{head}<details><summary>All {len(rows)}</summary>{listed}</details>"
     return head + listed

@@ -66,7 +66,7 @@ class Entry:
 
     def write(self, number: float) -> str:
         """Write a number with as many digits as it deserves."""
-        return format(number, self.form)
+        return format(number, self.form).replace("%", "\u00a0%")
 
     def badness(self, number: float) -> float:
         """Return how bad a number is: 0 or less is as good as can be for `near`."""

@@ -35,7 +35,7 @@ def extractor(protocol: Protocol) -> str:
     said = f"{protocol.extractor}, SHA-256 {protocol.extractor_sha256[:12]}"
     if protocol.extractor_accuracy is None:
         return said
-    return f"{said}, right for {protocol.extractor_accuracy:.1%} of held-out pictures"
+    return f"{said}, right for {100 * protocol.extractor_accuracy:.1f} % of held-out pictures"
 
 
 def duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ K = 5
 """Which neighbour the balls reach to."""
 MOST = 5000
 """Rows of each side that are looked at: the work grows with their square."""
-PARTS, SHUFFLES = 10, 3
+PARTS, SHUFFLES = 5, 4
 """The standard deviation is that over so many parts, so many times cut anew."""
 _CELLS = 2**22  # distances that exist at a time: 32 MB
 _CHOICE_DOMAIN = 3  # keeps the choice's random numbers apart from those of the order and the split
@@ -52,7 +52,7 @@ def neighbours(
 ) -> Neighbours:
     """Compare two sets of features by their nearest neighbours.
 
-    The standard deviations are those over tenths of both sides, scaled to the whole: means of
+    The standard deviations are those over fifths of both sides, scaled to the whole: means of
     what happens within k neighbours vary as 1 / sqrt(n). (A jackknife is up to twice too large,
     since a row counts through its neighbours, too, and a bootstrap's repeated rows shrink balls.)
 

@@ -11,7 +11,14 @@ from kgen.evaluation.record import Record, Value
 from kgen.evaluation.verdict import place, placed, verdict, written
 from kgen.page import columns, document, facts, table, text
 
-HEAD = ("number", "better is", "this model", "real pictures", "by chance", "Gaussian generator")
+HEAD = ("this model", "real pictures", "Gaussian generator", "by chance", "better is")
+FIRST = ("samples", "closest")
+"""Pictures that come before the drawings; the others come after."""
+TITLES = {
+    "numbers": "The numbers",
+    "readings": "Number by number",
+    "protocol": "How it was measured",
+}
 
 
 def page(record: Record) -> str:
@@ -22,26 +29,22 @@ def page(record: Record) -> str:
     """
     name = title(record.target)
     found = record.findings
-    sections = {"numbers": "The numbers"}
-    sections |= {key: catalogue.pictures(key).label for key in _shown(record)}
-    sections |= {key: catalogue.series(key).label for key in _drawn(record)}
-    sections |= {"readings": "Number by number", "protocol": "How it was measured"}
-    pictures = {key: album(key, found.pictures[key]) for key in _shown(record)}
+    first = [(key, album(key, found.pictures[key])) for key in _shown(record)]
+    drawn = [(key, _series(record, key)) for key in _drawn(record)]
+    sections = [
+        ("numbers", f'<h2 id="numbers">The numbers</h2>{_table(record)}'),
+        *(section for section in first if section[0] in FIRST),
+        *drawn,
+        *(section for section in first if section[0] not in FIRST),
+        ("readings", f'<h2 id="readings">Number by number</h2>{_readings(record)}'),
+        ("protocol", f'<h2 id="protocol">How it was measured</h2>{_protocol(record)}'),
+    ]
     body = [
         f"<h1>{text(name)}: an evaluation</h1>",
         _verdict(verdict(record), bool(found.warnings)),
         _warnings(found.warnings),
-        _contents(sections),
-        '<h2 id="numbers">The numbers</h2>',
-        _table(record),
-        pictures.pop("samples", ""),
-        pictures.pop("closest", ""),
-        *(_series(record, key) for key in _drawn(record)),
-        *pictures.values(),
-        '<h2 id="readings">Number by number</h2>',
-        _readings(record),
-        '<h2 id="protocol">How it was measured</h2>',
-        _protocol(record),
+        _contents([key for key, _ in sections]),
+        *(section for _, section in sections),
     ]
     return document(f"{name}: evaluation", body)
 
@@ -60,21 +63,24 @@ def _drawn(record: Record) -> list[str]:
     return sorted(found, key=lambda key: known.index(key) if key in known else len(known))
 
 
-def _verdict(sentences: Iterable[str], bad: bool) -> str:
+def _verdict(sentences: Iterable[str], warned: bool) -> str:
     said = "".join(f"<li>{text(sentence)}</li>" for sentence in sentences)
-    return f'<ul class="verdict{" bad" if bad else ""}">{said}</ul>'
+    return f'<ul class="verdict{" warned" if warned else ""}">{said}</ul>'
 
 
 def _warnings(warnings: tuple[str, ...]) -> str:
     if not warnings:
         return ""
     said = "".join(f"<li>{text(warning)}</li>" for warning in warnings)
-    return f'<section class="warnings" aria-label="Warnings"><h2>Mind</h2><ul>{said}</ul></section>'
+    head = '<section class="warnings" aria-label="Warnings"><h2>Warnings</h2>'
+    return f"{head}<ul>{said}</ul></section>"
 
 
-def _contents(sections: dict[str, str]) -> str:
+def _contents(keys: Iterable[str]) -> str:
+    """Link to the sections."""
+    shown = {**catalogue.PICTURES, **catalogue.SERIES}
     links = "".join(
-        f'<li><a href="#{text(key)}">{text(label)}</a></li>' for key, label in sections.items()
+        f'<li><a href="#{key}">{text(TITLES.get(key) or shown[key].label)}</a></li>' for key in keys
     )
     return f'<nav aria-label="Contents"><ul>{links}</ul></nav>'
 
@@ -97,7 +103,7 @@ def _table(record: Record) -> str:
     if not bodies:
         return "<p>There are none.</p>"
     groups = "".join(
-        f'<tbody><tr><th scope="rowgroup" colspan="{len(HEAD)}">{text(group)}</th></tr>'
+        f'<tbody><tr><th scope="rowgroup" colspan="{len(HEAD) + 1}">{text(group)}</th></tr>'
         f"{''.join(rows)}</tbody>"
         for group, rows in bodies.items()
     )
@@ -107,22 +113,19 @@ def _table(record: Record) -> str:
         "and the covariance of the pixels and which any network must beat. ± is the standard "
         "deviation over draws of as many pictures.</p>"
     )
-    made = table(columns(HEAD[:2], HEAD[2:]), groups, "Every number with its floor and its bar")
+    made = table(columns(["number"], HEAD), groups, "Every number with its floor and its bar")
     return words + made
 
 
 def _row(name: str, entry: Entry, value: Value) -> str:
-    cells = (
-        f"<strong>{text(written(entry, value))}</strong>",
-        *(
-            text(None if number is None else entry.write(number))
-            for number in (value.floor, value.bias, value.bar)
-        ),
+    beside = (
+        text(None if number is None else entry.write(number))
+        for number in (value.floor, value.bar, value.bias)
     )
     return (
-        f'<tr><th scope="row"><a href="#value-{text(name)}">{text(entry.label)}</a></th>'
-        f'<td class="left">{text(entry.direction)}</td>'
-        f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+        f'<tr><th scope="row" class="name"><a href="#value-{text(name)}">{text(entry.label)}</a>'
+        f"</th><td><strong>{text(written(entry, value))}</strong></td>"
+        f"{''.join(f'<td>{cell}</td>' for cell in beside)}<td>{text(entry.direction)}</td></tr>"
     )
 
 

@@ -20,7 +20,7 @@ VALUES: dict[str, Entry] = {
     ),
     "kernel_distance": Entry(
         label="KD-{extractor}",
-        group="quality", better="lower", form=".2g", of_features=True,
+        group="quality", better="lower", form=".4f", of_features=True,
         reading="The same question as the Fréchet distance, without the assumption that features "
         "are Gaussian, and without bias at any number of pictures. Around 0 there is no difference "
         "to be found; it can be slightly negative.",
@@ -74,7 +74,7 @@ VALUES: dict[str, Entry] = {
         source="Naeem et al. (2020), section 3",
     ),
     "nearest_train": Entry(
-        label="distance to the nearest training picture",
+        label="nearest training picture",
         group="memory", better="near", target=1.0, form=".2f", of_features=True,
         reading="How near a sample is to its nearest training picture, as a share of the same for "
         "real pictures that were held out. 1 is as near as chance brings real ones.",

@@ -8,10 +8,12 @@
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -20,6 +22,10 @@ from kgen.files import replacing, write_text
 
 METRICS, PICTURES, REPORT = "metrics.json", "pictures.npz", "report.html"
 SCHEMA = 1
+# What damaged JSON, a damaged archive and values of another shape raise.
+UNREADABLE = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,13 +235,17 @@ class Record:
                     f"{path} is read in schema {SCHEMA}. Received: schema="
                     f"{values.get('schema')!r}. Evaluate again, or update kgen."
                 )
-            with np.load(folder / PICTURES, allow_pickle=False) as arrays:
+            # NumPy leaves a file of its own open where it is no archive.
+            with (
+                (folder / PICTURES).open("rb") as file,
+                np.load(file, allow_pickle=False) as arrays,
+            ):
                 return cls.from_mapping(values, {name: arrays[name] for name in arrays.files})
         except FileNotFoundError as error:
             raise KgenError(
                 f"An evaluation is a folder with {METRICS} and {PICTURES}. Received: {folder}."
             ) from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except UNREADABLE as error:
             raise KgenError(f"{path} is not an evaluation: {error}. Evaluate again.") from error
 
 

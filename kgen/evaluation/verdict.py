@@ -62,7 +62,7 @@ def placed(entry: Entry, value: Value) -> str:
             "or pictures that are too simple, not better than real."
         )
     return (
-        f"{1 - at:.0%} of the way from the Gaussian generator ({gaussian}) to real pictures "
+        f"{percent(1 - at)} of the way from the Gaussian generator ({gaussian}) to real pictures "
         f"({real})."
     )
 
@@ -71,6 +71,11 @@ def written(entry: Entry, value: Value) -> str:
     """Write a number with its standard deviation."""
     number = entry.write(value.value)
     return number if value.sd is None else f"{number} ± {entry.write(value.sd)}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Write a share as a percentage, which no line breaks."""
+    return f"{100 * share:.{digits}f}\u00a0%"
 
 
 def _closeness(entry: Entry, value: Value) -> str:
@@ -87,29 +92,31 @@ def _closeness(entry: Entry, value: Value) -> str:
 
 
 def _variety(value: Value) -> str:
-    said = f"Of the real pictures, {value.value:.0%} have a generated one in their neighbourhood"
+    said = (
+        f"Of the real pictures, {percent(value.value)} have a generated one in their neighbourhood"
+    )
     if value.floor is None:
         return f"{said}."
-    return f"{said}; other real pictures reach {value.floor:.0%}."
+    return f"{said}; other real pictures reach {percent(value.floor)}."
 
 
 def _copies(share: float) -> str:
     if share <= 2 * USUAL_COPIES:
         return (
-            f"Nothing hints at memorised pictures: {share:.1%} of the samples are as near to a "
-            f"training picture as {USUAL_COPIES:.0%} of real ones are."
+            f"Nothing hints at memorised pictures: {percent(share, 1)} of the samples are as near "
+            f"to a training picture as {percent(USUAL_COPIES)} of real ones are."
         )
     return (
-        f"Look at the closest pairs: {share:.1%} of the samples are nearer to a training picture "
-        f"than real ones are, of which {USUAL_COPIES:.0%} are."
+        f"Look at the closest pairs: {percent(share, 1)} of the samples are nearer to a training "
+        f"picture than real ones are, of which {percent(USUAL_COPIES)} are."
     )
 
 
 def _rebuilding(mse: float, pca: float) -> str:
     if mse < pca:
         return (
-            f"It rebuilds held-out pictures with {mse / pca:.0%} of the error of PCA with as many "
-            "latents."
+            f"It rebuilds held-out pictures with {percent(mse / pca)} of the error of PCA with as "
+            "many latents."
         )
     return (
         f"It rebuilds held-out pictures no better than PCA with as many latents ({mse:.4f} against "
@@ -119,7 +126,8 @@ def _rebuilding(mse: float, pca: float) -> str:
 
 def _denoising(mse: float, linear: float) -> str:
     if mse < linear:
-        return f"It predicts the noise with {mse / linear:.0%} of the best linear denoiser's error."
+        share = percent(mse / linear)
+        return f"It predicts the noise with {share} of the best linear denoiser's error."
     return (
         f"It predicts the noise no better than the best linear denoiser ({mse:.4f} against "
         f"{linear:.4f})."

@@ -49,6 +49,7 @@ def real() -> np.ndarray:
         return arrays["images"].reshape(-1, 28, 28, 1)
 
 
+@cache
 def drawn(count: int, seed: int) -> np.ndarray:
     """Return pictures that look generated: real ones, each mixed with its like and noise."""
     images = real().astype(np.float64)
