@@ -41,9 +41,7 @@ def main() -> None:
         print(f"| {name} | " + " | ".join(f"{cell:.3g}" for cell in cells) + " |", flush=True)
 
 
-def controls(
-    images: np.ndarray, labels: np.ndarray | None
-) -> Iterator[tuple[str, np.ndarray]]:
+def controls(images: np.ndarray, labels: np.ndarray | None) -> Iterator[tuple[str, np.ndarray]]:
     """Make the sets, each of as many pictures.
 
     Args:

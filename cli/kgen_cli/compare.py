@@ -74,7 +74,6 @@ def judge(
     )
     from kgen.evaluation.compare import Comparison
     from kgen.evaluation.compare_page import page
-
     from kgen.files import write_text
 
     with phases() as progress, session.runtimes_hushed(here.debug):

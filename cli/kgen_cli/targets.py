@@ -1,5 +1,6 @@
 """What `kgen evaluate` and `kgen compare` are asked about: a run, exported files, or pictures."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,7 @@ def locate(name: str, runs_root: Path) -> Place:
 
 def _run_of(bundle: Path) -> Run | None:
     """Return the run whose folder a bundle lies in, or None."""
-    parent = bundle.resolve().parent
+    parent = Path(os.path.normpath(bundle / os.pardir))
     return Run.open(parent) if (parent / CONFIG).is_file() else None
 
 

@@ -15,20 +15,22 @@ from kgen import __version__ as version
 from kgen import device
 from kgen.data import ArrayImages
 from kgen.errors import KgenError
-from kgen.evaluation import memorisation
+from kgen.evaluation import ddpm, diagnostics, memorisation
 from kgen.evaluation.distribution import measure
 from kgen.evaluation.extractor import Extractor
 from kgen.evaluation.features import Features
+from kgen.evaluation.frechet import Moments, frechet_distance
 from kgen.evaluation.gaussian import fit_gaussian
 from kgen.evaluation.reals import FEWEST, MOST, Reals
 from kgen.evaluation.record import Findings, Protocol, Record
 from kgen.evaluation.source import PictureSource, Source
+from kgen.models.ddpm import DDPM
 
 GROUPS = ("quality", "memorisation", "model", "steps")
 """The parts of an evaluation: numbers on features, copies, what the family itself can say, and
 how quality depends on the number of sampling steps."""
-NUMBER, NUMBER_DDPM = 10_000, 2_000
-"""Pictures that are drawn; fewer of a ddpm, which takes its time."""
+NUMBER, NUMBER_DDPM, NUMBER_STEPS = 10_000, 2_000, 1_000
+"""Pictures that are drawn; fewer of a ddpm, which takes its time, and again with fewer steps."""
 SHOWN = 64
 """Pictures in the grid of samples."""
 

@@ -28,15 +28,13 @@ def extractor_for(name: str, reals: Reals, progress: Progress | None = None) -> 
     if name not in NAMES:
         raise unknown_name("extractor", name, list(NAMES))
     shape = reals.train.images.shape
-    fits = shape == extractor.PINNED_SHAPE
+    fits = shape == (28, 28, 1)
     if name == "inception":
         from kgen.evaluation.inception import inception
 
         return inception(shape)
     if name == extractor.PINNED and not fits:
-        raise KgenError(
-            f"{name} takes pictures of {extractor.PINNED_SHAPE}. Received: {shape} of {reals.name}."
-        )
+        raise KgenError(f"{name} takes pictures of 28 x 28 x 1. Received: {shape} of {reals.name}.")
     if name == extractor.PINNED or (fits and reals.name in CLOTHES):
         return extractor.pinned()
     return own_extractor(reals.train, cache_folder() / "extractors", progress=progress)

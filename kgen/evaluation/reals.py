@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from kgen import data
 from kgen.data import DataSet
+from kgen.data.content import data_hash
 from kgen.errors import KgenError
 
 MOST = 10_000
@@ -15,7 +17,7 @@ FEWEST = 100
 """Pictures of a side without which no number means anything."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Reals:
     """Real pictures in two parts that share none.
 
@@ -30,6 +32,12 @@ class Reals:
     split: str
     train: DataSet
     reference: DataSet
+
+    @cached_property
+    def content(self) -> str:
+        """Hash of all the pictures, and of which are the reference."""
+        parts = [data_hash(part.images, part.labels) for part in (self.train, self.reference)]
+        return " ".join(parts)
 
     def reference_images(self) -> np.ndarray:
         """Return the reference, at most 10,000 evenly spaced ones, uint8 (n, h, w, c)."""

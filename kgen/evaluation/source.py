@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kgen import checkpoint, data
+from kgen.data.content import data_hash
 from kgen.errors import KgenError
 from kgen.evaluation.reals import evenly
 from kgen.evaluation.record import Target
@@ -144,9 +145,7 @@ class PictureSource(Source):
         height, width, channels = image_shape
         native = data.load(path, on_progress=on_progress)
         if native.images.shape != image_shape and height == width:
-            native = data.load(
-                path, image_size=height, channels=channels, on_progress=on_progress
-            )
+            native = data.load(path, image_size=height, channels=channels, on_progress=on_progress)
         if native.images.shape != image_shape:
             raise KgenError(
                 f"{path} takes pictures as large as the real ones, {height} x {width} with "
