@@ -164,7 +164,7 @@ def fit(
     """
     batches = Batches(dataset, min(batch_size, len(dataset)), seed)
     total = epochs * batches.steps_per_epoch
-    trainer = keras.Model(model.inputs, model.outputs[1], name="trainer")
+    trainer = keras.Model(model.input, model.output["logits"], name="trainer")
     trainer.compile(
         optimizer=keras.optimizers.Adam(
             keras.optimizers.schedules.CosineDecay(LEARNING_RATE, total)
@@ -180,22 +180,25 @@ def fit(
     model.set_weights([w.astype(np.float16).astype(np.float32) for w in model.get_weights()])
 
 
-def encode(model: keras.Model) -> bytes:
-    """Return the bytes of the `.npz` that keeps a classifier's weights, as float16."""
+def encode(model: keras.Model, **facts: np.ndarray) -> bytes:
+    """Return the bytes of the `.npz` that keeps a classifier's weights, as float16, and `facts`."""
     buffer = io.BytesIO()
     arrays = {f"{i:02d}": w.astype(np.float16) for i, w in enumerate(model.get_weights())}
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **arrays, **facts)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
-def decode(model: keras.Model, content: bytes) -> None:
-    """Put kept weights into a classifier.
+def decode(model: keras.Model, content: bytes) -> dict[str, np.ndarray]:
+    """Put kept weights into a classifier and return the facts that are kept with them.
 
     Raises:
         ValueError: they do not fit.
     """
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        model.set_weights([arrays[key].astype(np.float32) for key in sorted(arrays.files)])
+        kept = {key: arrays[key] for key in sorted(arrays.files)}
+    weights = [kept.pop(key).astype(np.float32) for key in list(kept) if key.isdecimal()]
+    model.set_weights(weights)
+    return kept
 
 
 def pinned() -> Extractor:
