@@ -16,7 +16,8 @@ _BOOTSTRAP_DOMAIN = 16  # keeps these random numbers apart from those of orders 
 def mean(samples: np.ndarray, *, bar: float | None = None) -> Value:
     """Estimate a mean: `samples`, float (n,), are averaged; `sd` is the mean's standard error."""
     samples = np.asarray(samples, np.float64)
-    sd = float(samples.std(ddof=1) / np.sqrt(len(samples))) if len(samples) > 1 else None
+    with np.errstate(invalid="ignore"):  # an infinite sample is found by only_finite
+        sd = float(samples.std(ddof=1) / np.sqrt(len(samples))) if len(samples) > 1 else None
     return Value(value=float(samples.mean()), sd=sd, bar=bar)
 
 

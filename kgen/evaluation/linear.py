@@ -103,49 +103,64 @@ class Linear:
         """Return the squared error of the best linear guess of the noise in pictures in [-1, 1].
 
         With lambda the variances, it is ``eps_hat = sqrt(1 - ab) / (ab lambda + 1 - ab) * (xt -
-        sqrt(ab) mean)`` along each direction, which is the posterior mean of eps for Gaussian data.
-        The error is its expectation over eps, exactly, averaged over the values of a picture.
+        sqrt(ab) mean)`` along each direction, the posterior mean of eps for Gaussian pictures. The
+        error is its expectation over eps, exactly, averaged over values and timesteps.
 
         Args:
             images: uint8 (n, h, w, c).
             alpha_bars: float (m,), of the timesteps, in (0, 1).
 
         Returns:
+            float64 (n,).
+        """
+        ab = np.asarray(alpha_bars, np.float64)
+        gain = self._gain(ab)
+        missed = np.square(gain * np.sqrt(1 - ab) - 1).sum(axis=0).mean()
+        weights = (4 * ab * gain * gain).mean(axis=1)
+        beyond = float((4 * ab / (1 - ab)).mean())
+        return (self._quadratic(images, weights, beyond) + missed) / len(self.mean)
+
+    def eps_errors(
+        self, images: np.ndarray, eps: np.ndarray, alpha_bars: np.ndarray
+    ) -> np.ndarray:  # fmt: skip
+        """Return what :meth:`eps_mse` is the expectation of: the error for the noise that is given.
+
+        Args:
+            images: uint8 (n, h, w, c), few: they are held as float64.
+            eps: float (n, h, w, c), the noise that is added, the same at each timestep.
+            alpha_bars: float (m,).
+
+        Returns:
             float64 (n, m).
         """
-        weights, beyond, constant = self._eps_error(np.asarray(alpha_bars, np.float64))
-        return (self._quadratic(images, weights, beyond) + constant) / len(self.mean)
+        x = np.concatenate([2 * (chunk - self.mean) for chunk in _chunks(images)])
+        x_parts, eps_parts = x @ self.basis, eps.reshape(len(x), -1) @ self.basis
+        outside = np.maximum(np.square(x).sum(axis=1) - np.square(x_parts).sum(axis=1), 0.0)
+        errors = []
+        for ab, gain in zip(alpha_bars, self._gain(np.asarray(alpha_bars)).T, strict=True):
+            missed = gain * (np.sqrt(ab) * x_parts + np.sqrt(1 - ab) * eps_parts) - eps_parts
+            errors.append(np.square(missed).sum(axis=1) + ab / (1 - ab) * outside)
+        return np.stack(errors, axis=1) / len(self.mean)
 
-    def mean_eps_mse(self, images: np.ndarray, alpha_bars: np.ndarray) -> np.ndarray:
-        """Return :meth:`eps_mse` averaged over the timesteps, float64 (n,)."""
-        weights, beyond, constant = self._eps_error(np.asarray(alpha_bars, np.float64))
-        errors = self._quadratic(images, weights.mean(axis=1), float(beyond.mean()))
-        return (errors + constant.mean()) / len(self.mean)
-
-    def _eps_error(self, ab: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the weights of squared parts of x0 in the error of eps, and what is constant."""
-        noise = 1 - ab
+    def _gain(self, ab: np.ndarray) -> np.ndarray:
+        """Return by how much xt counts along each direction, at each timestep: (r, m)."""
         # Pictures in [-1, 1] vary four times as much as in [0, 1].
-        gain = np.sqrt(noise) / (ab * 4 * self.variances[:, None] + noise)  # (r, m)
-        constant = np.square(gain * np.sqrt(noise) - 1).sum(axis=0)
-        return 4 * ab * gain * gain, 4 * ab / noise, constant
+        return np.sqrt(1 - ab) / (ab * 4 * self.variances[:, None] + 1 - ab)
 
-    def _quadratic(
-        self, images: np.ndarray, weights: np.ndarray, beyond: float | np.ndarray
-    ) -> np.ndarray:
-        """Sum squared parts of pictures about the mean, weighted.
+    def _quadratic(self, images: np.ndarray, weights: np.ndarray, beyond: float) -> np.ndarray:
+        """Sum squared parts of pictures about the mean, weighted: float64 (n,).
 
         Args:
             images: uint8 (n, h, w, c).
-            weights: float (r,) or (r, m), of each direction.
-            beyond: float or (m,), of what is outside of all directions.
+            weights: float (r,), of each direction.
+            beyond: of what is outside of all directions.
         """
         sums = []
         for x in _chunks(images):
             x = x - self.mean
             squares = np.square(x @ self.basis)
             outside = np.maximum(np.square(x).sum(axis=1) - squares.sum(axis=1), 0.0)
-            sums.append(squares @ weights + np.multiply.outer(outside, beyond))
+            sums.append(squares @ weights + outside * beyond)
         return np.concatenate(sums)
 
 

@@ -72,6 +72,9 @@ def test_the_linear_denoisers_error_is_what_monte_carlo_finds():
     eps_hat = (xt - np.sqrt(alpha_bar) * (2 * bar.mean - 1)) @ gain
     errors = np.square(eps_hat - eps).mean(axis=1)
     found = bar.eps_mse(HELD_OUT[:1], np.array([alpha_bar]))
+    same = np.repeat(HELD_OUT[:1], n, axis=0), eps.reshape(n, 4, 4, 1)
+    # the same arithmetic in another order
+    assert_allclose(bar.eps_errors(*same, np.array([alpha_bar]))[:, 0], errors, rtol=1e-9)
     # four standard errors
     assert abs(found.item() - errors.mean()) < 4 * errors.std() / np.sqrt(n)
 
@@ -83,8 +86,9 @@ def test_of_the_pictures_it_was_fit_on_the_error_is_that_of_the_eigenvalues(kind
     bar = Linear.fit(TRAIN)
     scaled = bars * 4 * bar.variances[:, None]
     expected = (scaled / (scaled + 1 - bars)).mean(axis=0)
-    assert_allclose(bar.eps_mse(TRAIN, bars).mean(axis=0), expected, rtol=1e-9)
-    assert_allclose(bar.mean_eps_mse(TRAIN, bars).mean(), expected.mean(), rtol=1e-9)
+    assert_allclose(bar.eps_mse(TRAIN, bars).mean(), expected.mean(), rtol=1e-9)
+    for t in (0, 300, 900):
+        assert_allclose(bar.eps_mse(TRAIN, bars[[t]]).mean(), expected[t], rtol=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
@@ -95,7 +99,7 @@ def test_the_error_of_one_gaussian_is_the_reference_value(kind):
     # which no error depends on, so that nothing is cut off
     x = golden["data"]["std"] * stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
     images = ((x + 1) * 127.5).round().astype(np.uint8).reshape(-1, 1, 1, 1)
-    found = Linear.fit(images).mean_eps_mse(images, bars).mean()
+    found = Linear.fit(images).eps_mse(images, bars).mean()
     # rounding to 256 levels adds (2/255)^2 / 12 to a variance of 0.04
     assert_allclose(found, golden[f"min_L_simple_uniform_t_{kind}_T1000"], rtol=2e-4)
 
@@ -106,8 +110,8 @@ def test_two_thousand_pictures_bracket_the_error_of_fashion_mnist():
     golden = FASHION["linear_gaussian_eps_mse_linear_T1000"]
     bar, other = Linear.fit(images[::2]), images[1::2]
     # A Gaussian of so few pictures fits them better than all 60,000, and others worse.
-    assert bar.mean_eps_mse(images[::2], bars).mean() < golden["mean_over_t"]
-    assert bar.mean_eps_mse(other, bars).mean() > golden["mean_over_t"]
+    assert bar.eps_mse(images[::2], bars).mean() < golden["mean_over_t"]
+    assert bar.eps_mse(other, bars).mean() > golden["mean_over_t"]
     for t in (10, 100):
         assert bar.eps_mse(images[::2], bars[[t]]).mean() < golden[f"t{t}"]
         assert bar.eps_mse(other, bars[[t]]).mean() > golden[f"t{t}"]
@@ -123,4 +127,7 @@ def test_large_pictures_are_fit_by_the_smaller_matrix(monkeypatch):
     assert_allclose(part.basis.T @ part.basis, np.eye(11), atol=1e-10)
     bars = np.array([0.9, 0.1])
     assert_allclose(part.eps_mse(HELD_OUT, bars), whole.eps_mse(HELD_OUT, bars), rtol=1e-9)
+    eps = np.random.Generator(np.random.Philox(2)).standard_normal(HELD_OUT.shape)
+    errors = part.eps_errors(HELD_OUT, eps, bars)
+    assert_allclose(errors, whole.eps_errors(HELD_OUT, eps, bars), rtol=1e-9)
     assert_allclose(part.pca_mse(HELD_OUT, 3), whole.pca_mse(HELD_OUT, 3), rtol=1e-9)
