@@ -208,7 +208,10 @@ def _by_timestep(denoiser: _Denoiser, held_out: np.ndarray, linear: Linear) -> F
         series={
             "eps_mse_by_t": Series(
                 y_label="mean squared error of the noise",
-                lines={"model": tuple(ours), "best linear denoiser": tuple(bars.mean(axis=0))},
+                lines={
+                    "model": tuple(ours),
+                    "best linear denoiser": tuple(bars.mean(axis=0).tolist()),
+                },
                 **axis,
             ),
             "vlb_by_t": Series(

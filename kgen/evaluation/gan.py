@@ -119,10 +119,13 @@ def _calibration(real: np.ndarray, fake: np.ndarray, seed: int) -> Findings:
         values={"d_calibration_error": value},
         series={
             "reliability": Series(
-                x=tuple(said[met]),
+                x=tuple(said[met].tolist()),
                 x_label="probability of real that the discriminator gives",
                 y_label="share that is real",
-                lines={"discriminator": tuple(so[met]), "calibrated": tuple(said[met])},
+                lines={
+                    "discriminator": tuple(so[met].tolist()),
+                    "calibrated": tuple(said[met].tolist()),
+                },
             )
         },
     )

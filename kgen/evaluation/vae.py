@@ -256,15 +256,15 @@ def _histogram(latents: np.ndarray, worst: int) -> Series:
 
     def density(values: np.ndarray) -> tuple[float, ...]:
         # Not NumPy's own density: what lies beyond the ends counts as well.
-        return tuple(np.histogram(values, edges)[0] / (values.size * width))
+        return tuple((np.histogram(values, edges)[0] / (values.size * width)).tolist())
 
     return Series(
-        x=tuple(centers),
+        x=tuple(centers.tolist()),
         x_label="value of a latent",
         y_label="density",
         lines={
             "latents": density(latents),
             f"latent {worst}, the worst": density(latents[:, worst]),
-            "N(0, 1)": tuple(np.diff(cdf(edges)) / width),
+            "N(0, 1)": tuple((np.diff(cdf(edges)) / width).tolist()),
         },
     )

@@ -1,5 +1,7 @@
 """The numbers of GANs against players that are known: two normal distributions, and walks."""
 
+import itertools
+
 import numpy as np
 import pytest
 from keras import ops
@@ -73,7 +75,7 @@ def test_a_discriminator_too_sure_of_itself_is_not_calibrated():
     borders = np.concatenate([[-40], np.log(np.arange(1, 10) / np.arange(9, 0, -1)), [40]])
     edges = (THETA**2 / 2 - borders / model.sure) / THETA  # of brightness, falling
     expected = 0.0
-    for high, low in zip(edges[:-1], edges[1:], strict=True):
+    for high, low in itertools.pairwise(edges):
         low, high = max(low, -12), min(high, 12)
         of_real = np.diff(stats.norm.cdf([low, high])).item()
         said = integrate.quad(
