@@ -14,7 +14,7 @@ from kgen import losses
 from kgen import noise as host_noise
 from kgen.config import AEConfig, VAEConfig
 from kgen.layers.sampling import Sampling
-from kgen.likelihoods import build_likelihood
+from kgen.likelihoods import LOG_2PI, build_likelihood
 from kgen.models.generative import GenerativeModel, Noise, Progress, to_uint8
 from kgen.networks import build_decoder, build_encoder, call
 from kgen.step import Objective
@@ -121,6 +121,10 @@ class Autoencoder(GenerativeModel):
         mean, logvar = np.split(self.in_batches(self._encode, images), 2, axis=-1)
         return mean, logvar
 
+    def to_noise(self, z: np.ndarray) -> np.ndarray:
+        """Return what :meth:`decode` takes for draws z of the posterior: here z itself."""
+        return z
+
     def embed(self, images: np.ndarray) -> np.ndarray:
         """Encode uint8 pictures (n, h, w, c) to their latent means, float32 (n, latent_dim)."""
         return self.posterior(images)[0]
@@ -198,6 +202,42 @@ class VAE(Autoencoder):
         if c.kl_warmup_steps == 0:
             return c.kl_weight
         return c.kl_weight * ops.minimum(1.0, ops.cast(self.step, "float32") / c.kl_warmup_steps)
+
+    def log_prior(self, z: Any) -> Any:
+        """Return log p(z) of latents float (B, L), float32 (B,), nats summed over latents."""
+        return -0.5 * ops.sum(z * z + LOG_2PI, axis=-1)
+
+    @cached_property
+    def _log_weight(self) -> Callable[..., Any]:
+        def log_weight(images: Any, mean: Any, logvar: Any, eps: Any) -> Any:
+            z = self.sampling(mean, logvar, eps=eps)
+            raw = call(self.decoder, False, z=z)
+            # log q(z | x), of which z - mean is what was added to it
+            log_q = -0.5 * ops.sum(eps * eps + logvar + LOG_2PI, axis=-1)
+            return self.likelihood.log_prob(self.scale(images), raw) + self.log_prior(z) - log_q
+
+        return self.inference(log_weight)
+
+    def log_weights(
+        self, images: np.ndarray, mean: np.ndarray, logvar: np.ndarray, eps: np.ndarray,
+        progress: Progress | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        """Compute log p(x, z) - log q(z | x) at one draw z of each picture's posterior.
+
+        Its expectation is the ELBO; the mean of its exponential is p(x), so that k draws of a
+        picture make a tighter bound. Source: Kingma & Welling (2014), eq. 2; Burda et al. (2016),
+        eq. 8.
+
+        Args:
+            images: uint8 (n, h, w, c).
+            mean, logvar: float32 (n, latent_dim), from :meth:`posterior`.
+            eps: float32 (n, latent_dim), standard normal; z = mean + exp(logvar / 2) * eps.
+            progress: called with (pictures done, n).
+
+        Returns:
+            float32 (n,), nats.
+        """
+        return self.in_batches(self._log_weight, images, mean, logvar, eps, progress=progress)
 
     def variations(self, image: np.ndarray, n: int, seed: int = 0) -> np.ndarray:
         """Draw `n` pictures similar to one uint8 picture (h, w, c): z ~ q(z | x), decoded."""

@@ -89,13 +89,37 @@ class DDPM(GenerativeModel):
 
     # Pictures.
 
+    def _x0_hat(self, xt: Any, t: Any) -> Any:
+        """Return the clean pictures that the averaged network sees in xt."""
+        prediction = call(self.ema_denoiser, False, xt=xt, t=t)
+        return self.schedule.x0_eps(self.settings.prediction, prediction, xt, t)[0]
+
     @cached_property
     def _predict_x0(self) -> Callable[..., Any]:
-        def predict(xt: Any, t: Any) -> Any:
-            prediction = call(self.ema_denoiser, False, xt=xt, t=t)
-            return self.schedule.x0_eps(self.settings.prediction, prediction, xt, t)[0]
+        return self.inference(self._x0_hat)
 
-        return self.inference(predict)
+    @cached_property
+    def _denoise(self) -> Callable[..., Any]:
+        def denoise(images: Any, t: Any, eps: Any) -> Any:
+            return self._x0_hat(self.schedule.q_sample(self.scale(images), t, eps), t)
+
+        return self.inference(denoise)
+
+    def denoise(
+        self, images: np.ndarray, t: np.ndarray, eps: np.ndarray, progress: Progress | None = None
+    ) -> np.ndarray:
+        """Add noise to pictures, and return the clean pictures that the model sees in the result.
+
+        Args:
+            images: uint8 (n, h, w, c).
+            t: int32 (n,), in [0, num_timesteps): how much noise.
+            eps: float32 (n, h, w, c), standard normal: which noise.
+            progress: called with (pictures done, n).
+
+        Returns:
+            x0_hat, float32 (n, h, w, c): pictures in [-1, 1], not clipped.
+        """
+        return self.in_batches(self._denoise, images, t, eps, progress=progress)
 
     def plan(
         self,

@@ -110,6 +110,20 @@ class GAN(GenerativeModel):
     def _decode(self) -> Callable[..., Any]:
         return self.inference(lambda z: call(self.ema_generator, False, z=z))
 
+    @cached_property
+    def _discriminate(self) -> Callable[..., Any]:
+        return self.inference(
+            lambda images: call(self.discriminator, False, image=self.scale(images))
+        )
+
+    def discriminate(self, images: np.ndarray) -> np.ndarray:
+        """Ask the discriminator about pictures uint8 (n, h, w, c).
+
+        Returns:
+            float32 (n,), logits: sigmoid of them is the probability that a picture is real.
+        """
+        return self.in_batches(self._discriminate, images).reshape(len(images))
+
     def generate(self, n: int, *, seed: int = 0, progress: Progress | None = None) -> np.ndarray:
         """Draw `n` pictures; the same seed gives the same latents on every backend."""
         return self.decode(host_noise.normal(seed, (n, self.settings.latent_dim)), progress)
