@@ -46,7 +46,7 @@ class Row:
         direction: which way is better.
         cells: the number of each model, written; None where there is none.
         verdicts: of each model after the first, beside the first: `BETTER`, `WORSE`, `SAME`,
-            `EQUAL` or `UNKNOWN`; None where either has no number.
+            `EQUAL` or `UNKNOWN`; None where either has no number, or neither way is better.
     """
 
     name: str
@@ -187,7 +187,10 @@ def _row(name: str, entry: Entry, values: Sequence[Value | None]) -> Row:
         direction=entry.direction,
         cells=tuple(None if v is None else written(entry, v) for v in values),
         verdicts=tuple(
-            None if first is None or v is None else judge(entry, first, v) for v in others
+            None
+            if first is None or v is None or entry.better == "neither"
+            else judge(entry, first, v)
+            for v in others
         ),
     )
 

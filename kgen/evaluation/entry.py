@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Better = Literal["lower", "higher", "near"]
+Better = Literal["lower", "higher", "near", "neither"]
 Noise = Literal["relative", "deviation", "none"]
 Group = Literal["quality", "diversity", "memory", "likelihood", "latents", "denoiser", "players"]
 
@@ -18,7 +18,7 @@ GROUPS: dict[Group, str] = {
 }
 """Headings, in the order of reading."""
 
-SIGNS = {"lower": "lower", "higher": "higher", "near": "near {target:g}"}
+SIGNS = {"lower": "lower", "higher": "higher", "near": "near {target:g}", "neither": "neither"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +29,8 @@ class Entry:
         label: short name; ``{extractor}`` stands for the extractor's.
         group: where it stands in a table.
         unit: what it is counted in, or empty.
-        better: which way is better; ``near``: near to `target`.
+        better: which way is better; ``near``: near to `target`; ``neither``: it is something to
+            compare with, or to know.
         target: the best there is, where it lies between.
         form: a format specification, such as ``.2f``.
         noise: what a difference must exceed to mean something: ``relative``, a share of the number

@@ -142,7 +142,8 @@ VALUES: dict[str, Entry] = {
     ),
     "pca_mse": Entry(
         label="reconstruction error of PCA",
-        group="likelihood", better="lower", form=".4f", unit="mean square per pixel", noise="none",
+        group="likelihood", better="neither", form=".4f", unit="mean square per pixel",
+        noise="none",
         reading="What the best linear model with as many latents reaches: the bar for the "
         "reconstruction error.",
         caveat="It belongs to the data and the number of latents, not to the model.",
@@ -150,7 +151,7 @@ VALUES: dict[str, Entry] = {
     ),
     "active_units": Entry(
         label="active latents",
-        group="latents", better="higher", form=".0f", noise="none",
+        group="latents", better="neither", form=".0f", noise="none",
         reading="How many latents vary with the picture. The others carry nothing.",
         caveat="More is not better by itself: a model may need few. None at all is posterior "
         "collapse, most often a KL that outweighs the reconstruction.",
@@ -175,7 +176,7 @@ VALUES: dict[str, Entry] = {
     ),
     "linear_eps_mse": Entry(
         label="error of the best linear denoiser",
-        group="denoiser", better="lower", form=".4f", unit="mean square", noise="none",
+        group="denoiser", better="neither", form=".4f", unit="mean square", noise="none",
         reading="What a matrix reaches, by the mean and covariance of the training pictures: the "
         "bar for the error of the predicted noise.",
         caveat="It belongs to the data and the schedule, not to the model.",
