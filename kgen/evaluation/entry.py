@@ -36,11 +36,13 @@ class Entry:
         noise: what a difference must exceed to mean something: ``relative``, a share of the number
             and its standard deviations; ``deviation``, these alone, since the number's zero is
             arbitrary, as that of a logarithm; ``none``, where it is counted and not estimated.
-        of_features: whether it depends on the extractor.
+        of_features: whether it depends on the extractor, and on the number of pictures.
+        of_samples: whether it depends on the number of pictures, though not on the extractor.
         of_data: whether it depends on the data.
         reading: what it says, in plain words.
         caveat: what it does not say.
         source: paper and equation.
+        bar: what `Value.bar` is the number of.
     """
 
     label: str
@@ -54,7 +56,9 @@ class Entry:
     target: float | None = None
     noise: Noise = "relative"
     of_features: bool = False
+    of_samples: bool = False
     of_data: bool = True
+    bar: str = "the Gaussian generator"
 
     def named(self, extractor: str) -> "Entry":
         """Put the extractor's name into the label."""
