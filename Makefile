@@ -16,7 +16,7 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test test-core test-jax test-tensorflow test-torch lint types wheel-check clean
+.PHONY: help run test test-core test-jax test-tensorflow test-torch test-web lint types wheel-check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -52,6 +52,10 @@ test-tensorflow: $(VENV)/installed-for-tests ## ... on TensorFlow
 
 test-torch: $(VENV)/installed-for-tests ## ... on PyTorch
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -m backend
+
+test-web: $(VENV)/installed-for-tests ## open the reports in Chromium, which must be installed
+	$(BIN)/python -m pytest -m web tests/web
+	@echo "What the pages look like: $(CURDIR)/build/web"
 
 lint: $(VENV)/installed-for-tests ## check style and format
 	$(BIN)/ruff check .
@@ -93,7 +97,7 @@ ifeq ($(shell uname -s),Linux)
 	$(BIN)/pip install "$(TORCH_CPU)" \
 		|| $(BIN)/pip install --extra-index-url $(TORCH_CPU_INDEX) "$(TORCH_CPU)"
 endif
-	$(BIN)/pip install --editable ".[jax,torch,tensorboard,dev]"
+	$(BIN)/pip install --editable ".[jax,torch,tensorboard,dev,web]"
 	$(BIN)/pip check
 	@! $(BIN)/pip list --format=freeze | grep -E '^(nvidia-|triton)' \
 		|| { echo "The CUDA packages above are not for tests: see TORCH_CPU in the Makefile."; exit 1; }

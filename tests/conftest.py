@@ -31,6 +31,16 @@ for _name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREA
 import pytest  # noqa: E402
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave the tests that need a browser to `pytest -m web`, whatever else is asked for."""
+    if "web" in config.option.markexpr:
+        return
+    needing = [item for item in items if item.get_closest_marker("web") is not None]
+    if needing:
+        items[:] = [item for item in items if item.get_closest_marker("web") is None]
+        config.hook.pytest_deselected(items=needing)
+
+
 @pytest.fixture(autouse=True)
 def _fresh_keras(request):
     """Give every backend test the same seeds, no leftovers of the one before, and float32."""

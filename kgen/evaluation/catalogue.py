@@ -88,8 +88,9 @@ PICTURES: dict[str, PictureEntry] = {
     ),
     "steps": PictureEntry(
         label="The same noise with more and more steps",
-        alt="pictures drawn from the same noise with more and more steps.",
-        reading="Each row has the same noise; the number of sampling steps grows to the right.",
+        alt="pictures, each column of the same noise, drawn with more and more steps downwards.",
+        reading="Each column has the same noise; the number of sampling steps grows from row to "
+        "row.",
         columns=8,
     ),
 }

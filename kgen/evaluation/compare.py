@@ -9,7 +9,7 @@ from kgen.errors import KgenError
 from kgen.evaluation import catalogue
 from kgen.evaluation.entry import GROUPS, Entry
 from kgen.evaluation.facts import duration, size, title
-from kgen.evaluation.record import Protocol, Record, Value
+from kgen.evaluation.record import Record, Value
 from kgen.evaluation.verdict import written
 
 SHARE = 0.15
@@ -24,7 +24,8 @@ EQUAL = "equal"
 UNKNOWN = "not known: no standard deviation"
 
 OF_DATA = ("data", "split", "reference")
-OF_FEATURES = ("n", "extractor", "extractor_sha256")
+OF_SAMPLES = ("n",)
+OF_FEATURES = ("extractor", "extractor_sha256")
 NAMES = {
     "data": "data", "split": "split", "reference": "number of real pictures",
     "n": "number of generated pictures", "extractor": "extractor",
@@ -46,7 +47,7 @@ class Row:
         direction: which way is better.
         cells: the number of each model, written; None where there is none.
         verdicts: of each model after the first, beside the first: `BETTER`, `WORSE`, `SAME`,
-            `EQUAL` or `UNKNOWN`; None where either has no number.
+            `EQUAL` or `UNKNOWN`; None where either has no number, or neither way is better.
     """
 
     name: str
@@ -88,18 +89,18 @@ class Comparison:
                 f"A comparison takes two evaluations or more. Received: {len(records)}."
             )
         protocols = [record.protocol for record in records]
-        of_data, of_features = _differing(protocols, OF_DATA), _differing(protocols, OF_FEATURES)
-        if (of_data or of_features) and not partly:
-            raise KgenError(_refusal(records, of_data + of_features))
+        differing = [name for name in NAMES if len({getattr(p, name) for p in protocols}) > 1]
+        if differing and not partly:
+            raise KgenError(_refusal(records, differing))
         rows = [
             _row(name, entry, [r.findings.values.get(name) for r in records])
             for name, entry in _entries(records).items()
-            if not ((of_data and entry.of_data) or (of_features and entry.of_features))
+            if _comparable(entry, differing)
         ]
         return cls(
             records=tuple(records),
             rows=(*rows, *_costs(records)),
-            left_out=_left_out(of_data, of_features),
+            left_out=_left_out(differing),
         )
 
     @property
@@ -187,7 +188,10 @@ def _row(name: str, entry: Entry, values: Sequence[Value | None]) -> Row:
         direction=entry.direction,
         cells=tuple(None if v is None else written(entry, v) for v in values),
         verdicts=tuple(
-            None if first is None or v is None else judge(entry, first, v) for v in others
+            None
+            if first is None or v is None or entry.better == "neither"
+            else judge(entry, first, v)
+            for v in others
         ),
     )
 
@@ -221,8 +225,12 @@ COSTS = {
 }
 
 
-def _differing(protocols: Sequence[Protocol], names: Sequence[str]) -> list[str]:
-    return [name for name in names if len({getattr(p, name) for p in protocols}) > 1]
+def _comparable(entry: Entry, differing: Sequence[str]) -> bool:
+    """Say whether a number compares although some things differ."""
+    matters = (*(OF_DATA if entry.of_data else ()), *(OF_FEATURES if entry.of_features else ()))
+    if entry.of_features or entry.of_samples:
+        matters += OF_SAMPLES
+    return not set(matters) & set(differing)
 
 
 def _refusal(records: Sequence[Record], differing: Sequence[str]) -> str:
@@ -244,13 +252,11 @@ def _short(value: object) -> str:
     return str(value)[:24]
 
 
-def _left_out(of_data: list[str], of_features: list[str]) -> tuple[str, ...]:
-    names = [NAMES[name] for name in (*of_data, *of_features)]
-    if of_data:
-        return (f"Every number that depends on the data is left out: {', '.join(names)} differ.",)
-    if of_features:
-        return (f"Every number of features is left out: {', '.join(names)} differ.",)
-    return ()
+def _left_out(differing: Sequence[str]) -> tuple[str, ...]:
+    if not differing:
+        return ()
+    names = ", ".join(NAMES[name] for name in differing)
+    return (f"Numbers that depend on what differs are left out ({names}).",)
 
 
 def _plain(row: Row) -> tuple[str, ...]:

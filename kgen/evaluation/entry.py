@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Better = Literal["lower", "higher", "near"]
+Better = Literal["lower", "higher", "near", "neither"]
 Noise = Literal["relative", "deviation", "none"]
 Group = Literal["quality", "diversity", "memory", "likelihood", "latents", "denoiser", "players"]
 
@@ -18,7 +18,7 @@ GROUPS: dict[Group, str] = {
 }
 """Headings, in the order of reading."""
 
-SIGNS = {"lower": "lower", "higher": "higher", "near": "near {target:g}"}
+SIGNS = {"lower": "lower", "higher": "higher", "near": "near {target:g}", "neither": "neither"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,17 +29,20 @@ class Entry:
         label: short name; ``{extractor}`` stands for the extractor's.
         group: where it stands in a table.
         unit: what it is counted in, or empty.
-        better: which way is better; ``near``: near to `target`.
+        better: which way is better; ``near``: near to `target`; ``neither``: it is something to
+            compare with, or to know.
         target: the best there is, where it lies between.
         form: a format specification, such as ``.2f``.
         noise: what a difference must exceed to mean something: ``relative``, a share of the number
             and its standard deviations; ``deviation``, these alone, since the number's zero is
             arbitrary, as that of a logarithm; ``none``, where it is counted and not estimated.
-        of_features: whether it depends on the extractor.
+        of_features: whether it depends on the extractor, and on the number of pictures.
+        of_samples: whether it depends on the number of pictures, though not on the extractor.
         of_data: whether it depends on the data.
         reading: what it says, in plain words.
         caveat: what it does not say.
         source: paper and equation.
+        bar: what `Value.bar` is the number of.
     """
 
     label: str
@@ -53,7 +56,9 @@ class Entry:
     target: float | None = None
     noise: Noise = "relative"
     of_features: bool = False
+    of_samples: bool = False
     of_data: bool = True
+    bar: str = "the Gaussian generator"
 
     def named(self, extractor: str) -> "Entry":
         """Put the extractor's name into the label."""

@@ -11,7 +11,7 @@ from kgen.evaluation.record import Record, Value
 from kgen.evaluation.verdict import place, placed, verdict, written
 from kgen.page import columns, document, facts, table, text
 
-HEAD = ("this model", "real pictures", "Gaussian generator", "by chance", "better is")
+HEAD = ("this model", "real pictures", "bar to beat", "by chance", "better is")
 FIRST = ("samples", "closest")
 """Pictures that come before the drawings; the others come after."""
 TITLES = {
@@ -108,10 +108,11 @@ def _table(record: Record) -> str:
         for group, rows in bodies.items()
     )
     words = (
-        "<p>Beside each number: the same of as many real pictures, how much of it is expected of "
-        "finite samples alone, and the same of the Gaussian generator, which knows only the mean "
-        "and the covariance of the pixels and which any network must beat. ± is the standard "
-        "deviation over draws of as many pictures.</p>"
+        "<p>Beside each number: the same of as many real pictures; the same of what any network "
+        "must beat, the Gaussian generator, which knows only the mean and the covariance of the "
+        "pixels, and for likelihoods, reconstructions and noise the best linear model; and how "
+        "much of it is expected of finite samples alone. ± is the standard deviation over draws of "
+        "as many pictures.</p>"
     )
     made = table(columns(["number"], HEAD), groups, "Every number with its floor and its bar")
     return words + made

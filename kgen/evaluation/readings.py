@@ -75,16 +75,17 @@ VALUES: dict[str, Entry] = {
     ),
     "nearest_train": Entry(
         label="nearest training picture",
-        group="memory", better="near", target=1.0, form=".2f", of_features=True,
-        reading="How near a sample is to its nearest training picture, as a share of the same for "
-        "real pictures that were held out. 1 is as near as chance brings real ones.",
+        group="memory", better="near", target=1.0, form=".2f", of_samples=True,
+        reading="How near a sample is, pixel by pixel, to its nearest training picture, as a share "
+        "of the same for real pictures that were held out. 1 is as near as chance brings real "
+        "ones.",
         caveat="Far below 1 is memorisation. Somewhat below 1 is what blurred pictures score, "
         "since an average is near to everything. It is a median: a few copies do not move it.",
         source="Meehan et al. (2020), section 3, reduced to a ratio of medians",
     ),
     "copies": Entry(
         label="copies",
-        group="memory", better="lower", form=".1%", of_features=True,
+        group="memory", better="lower", form=".1%", of_samples=True,
         reading="The share of samples that are nearer to a training picture than 99 % of real "
         "held-out pictures are. An honest model has about 1 %.",
         caveat="Simple pictures are near to each other by nature: look at the closest pairs before "
@@ -93,7 +94,7 @@ VALUES: dict[str, Entry] = {
     ),
     "duplicates": Entry(
         label="duplicates",
-        group="memory", better="lower", form=".1%", of_features=True,
+        group="memory", better="lower", form=".1%", of_samples=True,
         reading="The share of samples that have a (nearly) equal one among the samples. A model "
         "that repeats itself has few pictures to give.",
         caveat="It grows with the number of samples, as birthdays do in a room.",
@@ -102,6 +103,7 @@ VALUES: dict[str, Entry] = {
     "elbo": Entry(
         label="ELBO",
         group="likelihood", better="higher", form=".1f", unit="nats per picture", noise="deviation",
+        bar="probabilistic PCA",
         reading="A lower bound on the log-likelihood of held-out pictures: how little they "
         "surprise the model.",
         caveat="Likelihood and looks are different things: a model can have a good one and draw "
@@ -111,6 +113,7 @@ VALUES: dict[str, Entry] = {
     "iwae": Entry(
         label="IWAE bound",
         group="likelihood", better="higher", form=".1f", unit="nats per picture", noise="deviation",
+        bar="probabilistic PCA",
         reading="A tighter bound than the ELBO. The gap between the two is what the encoder's "
         "Gaussian misses of the true posterior.",
         caveat="It rises with the number of draws k, so it compares at equal k only.",
@@ -119,6 +122,7 @@ VALUES: dict[str, Entry] = {
     "bits_per_dim": Entry(
         label="bits per dimension",
         group="likelihood", better="lower", form=".3f", unit="bits", noise="deviation",
+        bar="probabilistic PCA",
         reading="The ELBO as a code length: bits per grey value of 8 bits, the unit that "
         "likelihoods of pictures are published in.",
         caveat="A bound on the true number, above it. Most bits describe noise that no one sees.",
@@ -127,6 +131,7 @@ VALUES: dict[str, Entry] = {
     "iwae_bits_per_dim": Entry(
         label="bits per dimension, IWAE",
         group="likelihood", better="lower", form=".3f", unit="bits", noise="deviation",
+        bar="probabilistic PCA",
         reading="The IWAE bound as a code length.",
         caveat="As of the IWAE bound: it falls with the number of draws k.",
         source="Burda et al. (2016), section 3; Theis et al. (2016) for the unit",
@@ -134,6 +139,7 @@ VALUES: dict[str, Entry] = {
     "reconstruction_mse": Entry(
         label="reconstruction error",
         group="likelihood", better="lower", form=".4f", unit="mean square per pixel",
+        bar="PCA with as many latents",
         reading="How far held-out pictures are from what the model rebuilds of them, of pixels "
         "from 0 to 1.",
         caveat="Only as good as the error of PCA beside it is bad: with as many numbers, PCA does "
@@ -142,7 +148,8 @@ VALUES: dict[str, Entry] = {
     ),
     "pca_mse": Entry(
         label="reconstruction error of PCA",
-        group="likelihood", better="lower", form=".4f", unit="mean square per pixel", noise="none",
+        group="likelihood", better="neither", form=".4f", unit="mean square per pixel",
+        noise="none",
         reading="What the best linear model with as many latents reaches: the bar for the "
         "reconstruction error.",
         caveat="It belongs to the data and the number of latents, not to the model.",
@@ -150,7 +157,7 @@ VALUES: dict[str, Entry] = {
     ),
     "active_units": Entry(
         label="active latents",
-        group="latents", better="higher", form=".0f", noise="none",
+        group="latents", better="neither", form=".0f", noise="none",
         reading="How many latents vary with the picture. The others carry nothing.",
         caveat="More is not better by itself: a model may need few. None at all is posterior "
         "collapse, most often a KL that outweighs the reconstruction.",
@@ -167,6 +174,7 @@ VALUES: dict[str, Entry] = {
     "eps_mse": Entry(
         label="error of the predicted noise",
         group="denoiser", better="lower", form=".4f", unit="mean square",
+        bar="the best linear denoiser",
         reading="How far the predicted noise is from the true one, on held-out pictures, averaged "
         "over all timesteps.",
         caveat="An average hides where it fails: see the curve by timestep. Models of different "
@@ -175,7 +183,7 @@ VALUES: dict[str, Entry] = {
     ),
     "linear_eps_mse": Entry(
         label="error of the best linear denoiser",
-        group="denoiser", better="lower", form=".4f", unit="mean square", noise="none",
+        group="denoiser", better="neither", form=".4f", unit="mean square", noise="none",
         reading="What a matrix reaches, by the mean and covariance of the training pictures: the "
         "bar for the error of the predicted noise.",
         caveat="It belongs to the data and the schedule, not to the model.",
@@ -184,6 +192,7 @@ VALUES: dict[str, Entry] = {
     "vlb_bits_per_dim": Entry(
         label="bits per dimension, variational bound",
         group="likelihood", better="lower", form=".3f", unit="bits", noise="deviation",
+        bar="the best linear denoiser",
         reading="The model as a code: bits per grey value of 8 bits. An upper bound.",
         caveat="Models that draw well often have poor bounds: training weights other timesteps "
         "than the bound does.",
@@ -217,8 +226,9 @@ VALUES: dict[str, Entry] = {
     "interpolation_smoothness": Entry(
         label="smoothness of interpolation",
         group="latents", better="higher", form=".3f",
-        reading="How evenly the picture changes on the way from one latent to another.",
-        caveat="A model that draws one picture for all latents is perfectly smooth.",
-        source="after Karras et al. (2019), section 4.1",
+        reading="How evenly the picture changes on the way from one latent to another: the mean "
+        "step of a walk by its largest. 1 is even, near 0 a jump from one picture to the next.",
+        caveat="Blends of two pictures are as smooth as a real change: look at the walks.",
+        source="in place of the path length of Karras et al. (2019), section 4.1",
     ),
 }  # fmt: skip

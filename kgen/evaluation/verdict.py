@@ -49,22 +49,23 @@ def place(value: Value) -> float | None:
 
 
 def placed(entry: Entry, value: Value) -> str:
-    """Say in words where a number lies between real pictures and the Gaussian generator."""
-    at = place(value)
-    if at is None or value.floor is None or value.bar is None:
+    """Say in words where a number lies between real pictures and the bar, or beside the bar."""
+    if value.bar is None:
         return ""
-    real, gaussian = entry.write(value.floor), entry.write(value.bar)
+    bar = f"{entry.bar} ({entry.write(value.bar)})"
+    at = place(value)
+    if at is None or value.floor is None:
+        gain = entry.badness(value.bar) - entry.badness(value.value)
+        return f"{'Better' if gain > 0 else 'No better'} than {bar}."
+    real = entry.write(value.floor)
     if at > 1:
-        return f"Worse than the Gaussian generator ({gaussian}); real pictures score {real}."
+        return f"Worse than {bar}; real pictures score {real}."
     if at < 0:
         return (
-            f"Beyond real pictures ({real}), seen from the Gaussian generator ({gaussian}): noise, "
-            "or pictures that are too simple, not better than real."
+            f"Beyond real pictures ({real}), seen from {bar}: noise, or pictures that are too "
+            "simple, not better than real."
         )
-    return (
-        f"{percent(1 - at)} of the way from the Gaussian generator ({gaussian}) to real pictures "
-        f"({real})."
-    )
+    return f"{percent(1 - at)} of the way from {bar} to real pictures ({real})."
 
 
 def written(entry: Entry, value: Value) -> str:

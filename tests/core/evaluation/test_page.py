@@ -141,7 +141,10 @@ def test_the_verdict_places_the_distance_between_real_and_gaussian(value, said):
         ("coverage", Value(value=0.5, floor=0.9, bar=0.1), "50\xa0% of the way"),
         ("coverage", Value(value=0.05, floor=0.9, bar=0.1), "Worse than the Gaussian generator"),
         ("precision", Value(value=0.95, floor=0.9, bar=0.1), "not better than real"),
-        ("precision", Value(value=0.95, floor=0.9, bar=0.9), ""),
+        ("precision", Value(value=0.95, floor=0.9, bar=0.9), "Better than the Gaussian"),
+        ("eps_mse", Value(value=0.2, bar=0.1), "No better than the best linear denoiser (0.1000)"),
+        ("elbo", Value(value=600.0, bar=370.3), "Better than probabilistic PCA (370.3)"),
+        ("density", Value(value=1.1, bar=0.5), "Better than the Gaussian generator"),
         ("precision", Value(value=0.95, floor=0.9), ""),
     ],
 )
