@@ -50,6 +50,7 @@ def controls(images: np.ndarray, labels: np.ndarray | None) -> Iterator[tuple[st
     """
     from scipy.ndimage import gaussian_filter
 
+    from kgen import data
     from kgen.evaluation import gaussian
     from kgen.pictures import to_uint8
 
@@ -78,7 +79,8 @@ def controls(images: np.ndarray, labels: np.ndarray | None) -> Iterator[tuple[st
         changed["one class of ten missing"] = lambda: x[others[np.arange(n) % len(others)]]
     for name, make in changed.items():
         yield name, to_uint8(make(), 0.0, 1.0)
-    yield "Gaussian generator", gaussian.fit(images).draw(n, seed=0)
+    drawn = gaussian.fit_gaussian(data.ArrayImages(images)).draw(n, seed=0)
+    yield "Gaussian generator", np.concatenate(list(drawn))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ class BundleSource(Drawing):
                 family=manifest.kind,
                 path=str(bundle.path),
                 precision=precision,
-                sampler=f"{table.name} eta={table.eta:g}, {table.num_steps} steps" if table else None,
+                sampler=f"{table.name} eta={table.eta:g}, {table.num_steps} steps"
+                if table
+                else None,
                 bytes=entry.bytes,
             ),
             bundle.image_shape,

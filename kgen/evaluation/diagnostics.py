@@ -1,6 +1,7 @@
 """What a model can say about itself, beyond its pictures: by family."""
 
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from kgen.models.gan import GAN
 from kgen.models.generative import GenerativeModel
 
 Progress = Callable[[int, int], None]
+
+OF_FAMILY: dict[type[GenerativeModel], ModuleType] = {Autoencoder: vae, DDPM: ddpm, GAN: gan}
+"""The module that examines models of a class."""
 
 
 def examine(
@@ -31,11 +35,7 @@ def examine(
         seed: of the noise.
         progress: called with (done, total).
     """
-    match model:
-        case Autoencoder():
-            return vae.examine(model, held_out, train, seed=seed, progress=progress)
-        case DDPM():
-            return ddpm.examine(model, held_out, train, seed=seed, progress=progress)
-        case GAN():
-            return gan.examine(model, held_out, seed=seed, progress=progress)
+    for family, module in OF_FAMILY.items():
+        if isinstance(model, family):
+            return module.examine(model, held_out, train, seed=seed, progress=progress)
     return Findings()

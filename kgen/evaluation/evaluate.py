@@ -106,7 +106,10 @@ def evaluate(
         )
     findings = _drawn(source, reals, extractor, request, progress)
     if source.model is not None and "model" in request.groups:
-        findings |= _examined(source, reals, request, progress)
+        findings |= diagnostics.examine(
+            source.model, reals.reference_images(), reals.train_images(), seed=request.seed,
+            progress=partial(progress, "examining the model"),
+        )  # fmt: skip
     if "steps" in request.groups:
         findings |= _by_steps(source, reals, extractor, request, progress)
     return Record(
@@ -192,14 +195,6 @@ def _compared(
     return measure(
         features, generated, floor=floor, bar=bar, seed=request.seed,
         class_names=_class_names(reals, extractor),
-    )  # fmt: skip
-
-
-def _examined(source: Source, reals: Reals, request: Request, progress: Progress) -> Findings:
-    """Measure what the model itself can say, on the reference pictures."""
-    return diagnostics.examine(
-        source.model, reals.reference_images(), reals.train_images(), seed=request.seed,
-        progress=partial(progress, "examining the model"),
     )  # fmt: skip
 
 
