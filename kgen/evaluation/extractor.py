@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from kgen import device
 from kgen.data.batch import Batches
 from kgen.data.dataset import DataSet
 from kgen.errors import KgenError
@@ -170,7 +171,7 @@ def fit(
             keras.optimizers.schedules.CosineDecay(LEARNING_RATE, total)
         ),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile="auto" if keras.backend.backend() == "jax" else False,
+        jit_compile=device.jit_compile(),
     )
     for done in range(total):
         epoch, step = divmod(done, batches.steps_per_epoch)
