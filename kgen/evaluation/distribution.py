@@ -36,7 +36,7 @@ def measure(
     bar: Features | None = None,
     seed: int = 0,
     metrics: Collection[str] | None = None,
-    class_names: tuple[str, ...] = (),
+    class_names: tuple[str, ...] | None = (),
 ) -> Findings:
     """Compare generated pictures with real ones by what an extractor sees in both.
 
@@ -50,7 +50,8 @@ def measure(
         bar: of pictures drawn by the Gaussian generator, at least as many as `generated`.
         seed: of the choice.
         metrics: names of :data:`METRICS` to compute; None for all.
-        class_names: of the classes of the logits; () calls them by number.
+        class_names: of the classes of the logits; () calls them by number. None: the logits are
+            not of the data's classes, and pictures are not counted by them.
 
     Returns:
         Values by the names of :data:`METRICS`, without the classifier score where there are no
@@ -77,7 +78,8 @@ def measure(
     values = {key: replace(value, **beside.get(key, {})) for key, value in values.items()}
     warnings = of_sizes(reference, generated, floor) + of_values(values, len(generated))
     series: dict[str, Series] = {}
-    if reference.logits is not None and generated.logits is not None:
+    has_classes = class_names is not None and reference.logits is not None
+    if has_classes and generated.logits is not None:
         drawn, expected = _shares(generated.logits), _shares(reference.logits)
         names = class_names or tuple(str(i) for i in range(len(expected)))
         warnings += of_classes(names, drawn, expected, len(generated))

@@ -31,6 +31,8 @@ GROUPS = ("quality", "memorisation", "model", "steps")
 how quality depends on the number of sampling steps."""
 NUMBER, NUMBER_DDPM, NUMBER_STEPS = 10_000, 2_000, 1_000
 """Pictures that are drawn; fewer of a ddpm, which takes its time, and again with fewer steps."""
+NUMBER_EXAMINED = 2_000
+"""Real pictures that the model itself is asked about, at most: each costs many calls."""
 SHOWN = 64
 """Pictures in the grid of samples."""
 
@@ -107,8 +109,8 @@ def evaluate(
     findings = _drawn(source, reals, extractor, request, progress)
     if source.model is not None and "model" in request.groups:
         findings |= diagnostics.examine(
-            source.model, reals.reference_images(), reals.train_images(), seed=request.seed,
-            progress=partial(progress, "examining the model"),
+            source.model, reals.reference_images(NUMBER_EXAMINED), reals.train_images(),
+            seed=request.seed, progress=partial(progress, "examining the model"),
         )  # fmt: skip
     if "steps" in request.groups:
         findings |= _by_steps(source, reals, extractor, request, progress)
@@ -194,7 +196,7 @@ def _compared(
     progress("comparing", 0, 1)
     return measure(
         features, generated, floor=floor, bar=bar, seed=request.seed,
-        class_names=_class_names(reals, extractor),
+        class_names=_class_names(reals, extractor) if extractor.has_classes else None,
     )  # fmt: skip
 
 

@@ -39,9 +39,9 @@ class Reals:
         parts = [data_hash(part.images, part.labels) for part in (self.train, self.reference)]
         return " ".join(parts)
 
-    def reference_images(self) -> np.ndarray:
-        """Return the reference, at most 10,000 evenly spaced ones, uint8 (n, h, w, c)."""
-        return self.reference.images.gather(evenly(len(self.reference), MOST))
+    def reference_images(self, most: int = MOST) -> np.ndarray:
+        """Return the reference, evenly spaced ones if there are more, uint8 (n, h, w, c)."""
+        return self.reference.images.gather(evenly(len(self.reference), most))
 
     def train_images(self, most: int = MOST) -> np.ndarray:
         """Return the last training pictures, uint8 (n, h, w, c).
