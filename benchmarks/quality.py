@@ -123,7 +123,7 @@ def in_process(what: str, job: dict[str, Any], options: argparse.Namespace) -> s
             command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
         )
     if done.returncode:
-        last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
         sys.exit(f"{job['who']} failed: {' '.join(last)}\nAll of it: {log}")
     return done.stdout.splitlines()[-1] if done.stdout.strip() else ""
 
