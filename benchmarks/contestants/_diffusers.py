@@ -6,13 +6,16 @@ a warm-up, gradients clipped to 1, weight averages that grow with power 3/4. The
 is for 64 pixels and more, and its rate for days on a GPU; see `CHOSEN`.
 """
 
+# The library is not among what kgen is developed with.
+# pyright: reportMissingImports=false
+
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel  # type: ignore[attr-defined]
+from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
 from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
 from torch.nn import functional as F
@@ -54,9 +57,7 @@ def compete(task: Task, choice: Choice = CHOSEN) -> Outcome:
     feed = batches(choice.batch_size)
     trial = list(train(copy.deepcopy(model), scheduler, feed, choice, trial_seconds(task.seconds)))
     steps = Speed.of(trial).affordable(task.seconds)
-    ema = EMAModel(
-        model.parameters(), decay=0.9999, use_ema_warmup=True, inv_gamma=1.0, power=0.75
-    )
+    ema = EMAModel(model.parameters(), decay=0.9999, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
     marks = list(train(model, scheduler, feed, choice, task.seconds, steps, ema))
     ema.copy_to(model.parameters())
     clock = Stopwatch()

@@ -65,7 +65,6 @@ def compete(task: Task, family: str) -> Outcome:
 
     backend.select(task.backend, device="cpu")
     from kgen import device, models, training
-    from kgen.run import Run
 
     device.setup(device="cpu", seed=task.seed)
     trial = Watch(limit=trial_seconds(task.seconds))
@@ -79,7 +78,7 @@ def compete(task: Task, family: str) -> Outcome:
     run = _run(task, family, steps, "run")
     training.train(run, reporter=watch)
     model = models.load(run)
-    options = {"num_steps": task.sampling_steps} if family == "ddpm" else {}
+    options: dict[str, Any] = {"num_steps": task.sampling_steps} if family == "ddpm" else {}
     clock = Stopwatch()
     images = model.generate(task.n, seed=task.seed, **options)
     if watch.plan is None:

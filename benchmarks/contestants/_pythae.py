@@ -8,6 +8,9 @@ documentation.
 Source: Chadebec et al. (2022), "Pythae: Unifying Generative Autoencoders in Python".
 """
 
+# The library is not among what kgen is developed with.
+# pyright: reportMissingImports=false
+
 from typing import Any
 
 import numpy as np
@@ -99,7 +102,9 @@ def build(networks: str) -> Any:
     config = VAEConfig(input_dim=SHAPE, latent_dim=LATENT)
     if networks == "default":
         return VAE(config)
-    return VAE(config, encoder=Encoder_Conv_VAE_MNIST(config), decoder=Decoder_Conv_AE_MNIST(config))
+    return VAE(
+        config, encoder=Encoder_Conv_VAE_MNIST(config), decoder=Decoder_Conv_AE_MNIST(config)
+    )
 
 
 def dataset(images: np.ndarray) -> BaseDataset:

@@ -80,7 +80,9 @@ def table(results: Iterable[Result]) -> list[str]:
         raise ValueError(f"Numbers of one extractor compare. Received: {', '.join(extractors)}.")
     if not found:
         return ["There are no results yet."]
-    shown = {name: head for name, head in COLUMNS.items() if any(name in r["values"] for r in found)}
+    shown = {
+        name: head for name, head in COLUMNS.items() if any(name in r["values"] for r in found)
+    }
     rows = [["family", "who", "minutes", "seeds", *(head for head, _ in (SPENT | shown).values())]]
     names = list(CONTESTANTS)
     groups = {(r["family"], float(r["minutes"]), r["who"], r["n"]) for r in found}
@@ -88,7 +90,9 @@ def table(results: Iterable[Result]) -> list[str]:
     for family in dict.fromkeys(group[0] for group in order):
         for group in sorted((g for g in order if g[0] == family), key=lambda g: g[1]):
             _, minutes, who, n = group
-            same = [r for r in found if (r["who"], float(r["minutes"]), r["n"]) == (who, minutes, n)]
+            same = [
+                r for r in found if (r["who"], float(r["minutes"]), r["n"]) == (who, minutes, n)
+            ]
             spent = {
                 "steps": [r["steps"] for r in same],
                 "cpu_seconds": [r["cpu_seconds"] for r in same],

@@ -21,9 +21,7 @@ def elbo(codes: Codes) -> float:
     """
     v = codes.train_error / codes.pixels
     return (
-        -0.5 * codes.pixels * math.log(2 * math.pi * v)
-        - codes.test_error / (2 * v)
-        - codes.test_kl
+        -0.5 * codes.pixels * math.log(2 * math.pi * v) - codes.test_error / (2 * v) - codes.test_kl
     )
 
 
