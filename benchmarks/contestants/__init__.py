@@ -51,7 +51,14 @@ CONTESTANTS: dict[str, Contestant] = {
     "kgen-ddpm": Contestant(
         family="ddpm", module="_kgen", what="kgen train ddpm", options={"family": "ddpm"}
     ),
-    "diffusers": Contestant(family="ddpm", module="_diffusers", what="diffusers' training recipe"),
+    "diffusers": Contestant(
+        family="ddpm", module="_diffusers", what="diffusers' recipe, 16 to 64 channels",
+        options={"widths": (16, 32, 64)},
+    ),
+    "diffusers-wide": Contestant(
+        family="ddpm", module="_diffusers", what="diffusers' recipe, 32 to 64 channels",
+        options={"widths": (32, 64, 64)},
+    ),
 }  # fmt: skip
 """By name, kgen's before its rivals."""
 

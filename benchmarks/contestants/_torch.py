@@ -17,11 +17,16 @@ def begin(task: Task) -> None:
 
 
 def batches(size: int) -> Iterator[torch.Tensor]:
-    """Yield shuffled batches, uint8 (size, 1, 28, 28), epoch after epoch, without end.
+    """Return shuffled batches, uint8 (size, 1, 28, 28), epoch after epoch, without end.
 
-    The pictures lie in memory as bytes: a data loader would only cost a reference time.
+    The pictures lie in memory as bytes, from here on: a data loader would only cost a reference
+    time.
     """
     images = torch.from_numpy(pictures("train").transpose(0, 3, 1, 2).copy())
+    return _shuffled(images, size)
+
+
+def _shuffled(images: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
     while True:
         order = torch.randperm(len(images))
         for start in range(0, len(order) - size + 1, size):
