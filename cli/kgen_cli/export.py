@@ -65,6 +65,13 @@ Batch = Annotated[
 Opset = Annotated[
     int, typer.Option(min=15, max=18, metavar="INT", rich_help_panel=WHAT, help="ONNX opset.")
 ]
+Fidelity = Annotated[
+    bool,
+    typer.Option(
+        "--fidelity", metavar="", rich_help_panel=WHAT,
+        help="Write fidelity.onnx too, for torch-fidelity (not for DDPM): z to bytes.",
+    ),
+]  # fmt: skip
 SamplerName = Annotated[
     Sampler | None,
     _option(
@@ -117,6 +124,7 @@ def export(
     parts: Parts = None,
     batch: Batch = 1,
     opset: Opset = 17,
+    fidelity: Fidelity = False,
     sampler: SamplerName = None,
     num_steps: NumSteps = None,
     eta: Eta = None,
@@ -141,6 +149,7 @@ def export(
         },
         batch=batch,
         opset=opset,
+        fidelity=fidelity,
     )
     _export(job, out or opened.path / EXPORT_FOLDER, force, settings(ctx).debug)
 
@@ -160,12 +169,15 @@ def _names(text: str) -> tuple[str, ...]:
 def _export(job: Any, out: Path, force: bool, debug: bool) -> None:
     """Export, and say how far every file is from the model."""
     from kgen_exports.export import export
+    from kgen_exports.fidelity import FILE_NAME as FIDELITY
 
     with runtimes_hushed(debug), telling() as say:
         done = export(job, out, force=force, say=say)
     print_table(ERROR_COLUMNS, error_rows([*done.passed, *done.refused]))
     typer.echo(f"Bundle:   {done.path}")
     typer.echo(f"Pictures: kgen generate {done.path}")
+    if job.fidelity:
+        typer.echo(f"Fidelity: {done.path / FIDELITY}")
     if done.refused:
         names = ", ".join(check.entry.path for check in done.refused)
         say_error(f"Not in the bundle, being too far from the model: {names}. See the table.")

@@ -14,7 +14,7 @@ import psutil
 
 from kgen.errors import KgenError
 from kgen.run import Run
-from kgen_exports import handbook, report
+from kgen_exports import fidelity, handbook, report
 from kgen_exports.divergence import ACTIVATIONS_NAME, explain
 from kgen_exports.job import Job
 from kgen_exports.manifest import Manifest
@@ -80,6 +80,9 @@ def export(job: Job, out: Path, *, force: bool = False, say: Say = lambda line: 
             (folder / found.entry.path).unlink()
         manifest = with_files(bundle.manifest, passed)
         manifest.write(folder)
+        if job.fidelity:
+            say(f"writing {fidelity.FILE_NAME}")
+            fidelity.write(Bundle(folder, manifest), folder)
         handbook.write(folder, manifest)
         report.write(folder, manifest, passed, bundle.golden(), refused=refused)
         move(folder, out)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kgen.files import write_text
+from kgen_exports import fidelity
 from kgen_exports.manifest import FileEntry, Manifest, TensorSpec
 from kgen_exports.programs import Programs, fill, ways, words_of
 from kgen_exports.runtime import Bundle
@@ -42,15 +43,19 @@ def write(folder: Path, manifest: Manifest) -> None:
         KgenError: the golden cases are missing or changed, or the file cannot be written.
     """
     golden = Bundle(folder, manifest).golden()
-    write_text(folder / FILE_NAME, readme(manifest, golden))
+    beside = (folder / fidelity.FILE_NAME).is_file()
+    write_text(folder / FILE_NAME, readme(manifest, golden, beside))
 
 
-def readme(manifest: Manifest, golden: Mapping[str, np.ndarray]) -> str:
+def readme(
+    manifest: Manifest, golden: Mapping[str, np.ndarray], with_fidelity: bool = False
+) -> str:
     """Make the README of a bundle, in Markdown.
 
     Args:
         manifest: with the files that are in it, and their errors.
         golden: the golden cases, as from `Bundle.golden`.
+        with_fidelity: whether `fidelity.onnx` lies beside them.
     """
     parts, image, training = manifest.parts, manifest.image, manifest.training
     low, high = image["range"]
@@ -61,6 +66,7 @@ def readme(manifest: Manifest, golden: Mapping[str, np.ndarray]) -> str:
     words |= {"labels"} if manifest.labels else set()
     words |= {entry.format for _, entry in manifest.files()}
     words |= {"sampler"} if "loop" in words else set()
+    words |= {"fidelity"} if with_fidelity else set()
     values = {
         "model": MODELS[manifest.kind], "height": image["height"], "width": image["width"],
         "colours": {"grey": "grey", "rgb": "colour"}[image["colour"]],

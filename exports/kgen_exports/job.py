@@ -36,6 +36,7 @@ class Job:
         sampler: options of a ddpm's sampler, as for `DDPM.plan`.
         batch: pictures in a call of the files with a fixed batch.
         opset: of ONNX.
+        fidelity: whether to write the generator as torch-fidelity reads it, too.
     """
 
     run: str
@@ -46,6 +47,7 @@ class Job:
     sampler: Mapping[str, Any] = field(default_factory=dict)
     batch: int = 1
     opset: int = DEFAULT_OPSET
+    fidelity: bool = False
 
     def __post_init__(self) -> None:
         """Fill in the family's parts, and check everything against everything.
@@ -83,6 +85,28 @@ class Job:
         if self.opset not in OPSETS:
             raise KgenError(
                 f"opset takes {OPSETS[0]} to {OPSETS[-1]}. Received: opset={self.opset}."
+            )
+        if self.fidelity:
+            self._check_fidelity()
+
+    def _check_fidelity(self) -> None:
+        """Refuse fidelity.onnx where nothing draws from a latent, or the file it is made of lacks.
+
+        Raises:
+            KgenError: so it is.
+        """
+        if self.family == "ddpm":
+            raise KgenError(
+                "--fidelity is for what draws from a latent vector: gan, vae, ae. Of a ddpm, write "
+                "pictures with kgen generate, and give torch-fidelity their folder."
+            )
+        part = PARTS[self.family][0]
+        asked = (*self.formats, *self.precisions, *self.parts)
+        missing = [name for name in ("onnx", "fp32", part) if name not in asked]
+        if missing:
+            raise KgenError(
+                f"--fidelity is made of the {part} in ONNX and fp32. Received: no "
+                f"{' and no '.join(missing)}. Ask for them too."
             )
 
     def to_json(self) -> str:

@@ -71,6 +71,14 @@ def test_export_passes_its_options_on(kgen, exporting, make_run):
     assert (str(out), force) == ("there", True)
 
 
+def test_export_writes_for_torch_fidelity_where_asked(kgen, exporting, gan_run):
+    result = kgen("export", "gan", "--fidelity")
+    assert result.exit_code == 0, result.output
+    ((job, out, _),) = exporting
+    assert job.fidelity
+    assert f"Fidelity: {out / 'fidelity.onnx'}" in result.output
+
+
 def test_export_shows_every_file_with_its_error(kgen, exporting, gan_run):
     result = kgen("export", "gan", "--out", "out")
     files = {entry.path for _, entry in load("out").manifest.files()}

@@ -21,7 +21,14 @@ SOURCES = [path for folder in PACKAGES.values() for path in sorted(folder.rglob(
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # Files that may speak to a backend's own API.
-NAMES_BACKENDS = ("kgen/step/", "kgen/device/", "kgen/backend.py", "exports/kgen_exports/")
+NAMES_BACKENDS = (
+    "kgen/step/",
+    "kgen/device/",
+    "kgen/backend.py",
+    "exports/kgen_exports/",
+    # Inception is another library's network, in PyTorch whatever the backend of the run.
+    "kgen/evaluation/inception.py",
+)
 
 # Modules that must load in milliseconds, because `kgen --help` and wrong options wait for them.
 WITHOUT_KERAS = (

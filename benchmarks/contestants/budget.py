@@ -1,0 +1,62 @@
+"""Arithmetic of a budget of processor time: how many steps it pays for.
+
+Learning rates that decay, and weight averages that fit the run, must know the number of steps
+before the first one. So a short trial run measures what a step costs on this machine.
+"""
+
+import time
+from dataclasses import dataclass
+
+TRIAL_SHARE = 0.05
+"""Part of the budget that a trial lasts; it is not part of the budget."""
+TRIAL_SECONDS = (6.0, 30.0)
+"""A trial's least and greatest length: a step's cost settles within seconds."""
+MARGIN = 0.02
+"""Part of the budget that is left for what a trial does not see: the ends of epochs."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speed:
+    """What training costs in seconds of processor time: ``start + steps * step``."""
+
+    start: float
+    step: float
+
+    @classmethod
+    def of(cls, marks: list[tuple[int, float]]) -> "Speed":
+        """Read a trial.
+
+        Args:
+            marks: (steps done, seconds spent) of a trial in order, from its first step on. The
+                first half has what happens once (compilation), the second the cost of a step.
+
+        Raises:
+            ValueError: the marks are of fewer than two moments.
+        """
+        (steps, seconds), (last_steps, last_seconds) = marks[len(marks) // 2], marks[-1]
+        if last_steps <= steps:
+            raise ValueError(f"A trial takes several steps. Received: marks={marks}.")
+        step = (last_seconds - seconds) / (last_steps - steps)
+        return cls(start=max(0.0, last_seconds - last_steps * step), step=step)
+
+    def affordable(self, seconds: float) -> int:
+        """Return how many steps a budget pays for, at least 1."""
+        return max(1, int((seconds * (1.0 - MARGIN) - self.start) / self.step))
+
+
+def trial_seconds(seconds: float) -> float:
+    """Return how long a trial for a budget lasts, in seconds of processor time."""
+    least, greatest = TRIAL_SECONDS
+    return min(greatest, max(least, TRIAL_SHARE * seconds))
+
+
+class Stopwatch:
+    """Seconds of processor time, of all threads of this process, since it was made."""
+
+    def __init__(self) -> None:
+        self.begun = time.process_time()
+
+    @property
+    def spent(self) -> float:
+        """Seconds so far."""
+        return time.process_time() - self.begun
