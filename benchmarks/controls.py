@@ -24,7 +24,8 @@ def main() -> None:
     options = parser.parse_args()
     backend.select(None)
     from kgen import data, device
-    from kgen.evaluation import distribution, extractor
+    from kgen.evaluation.extraction import extractor
+    from kgen.evaluation.metrics import distribution
 
     device.setup()
     look = extractor.pinned()
@@ -51,7 +52,7 @@ def controls(images: np.ndarray, labels: np.ndarray | None) -> Iterator[tuple[st
     from scipy.ndimage import gaussian_filter
 
     from kgen import data
-    from kgen.evaluation import gaussian
+    from kgen.evaluation.metrics import gaussian
     from kgen.pictures import to_uint8
 
     rng, n = np.random.default_rng(0), len(images)

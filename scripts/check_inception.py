@@ -71,8 +71,8 @@ def random_weights(path: Path) -> Path:
 
 def by_kgen(weights: Path, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
     """Compute both numbers by kgen."""
-    from kgen.evaluation.distribution import measure
-    from kgen.evaluation.inception import inception
+    from kgen.evaluation.extraction.inception import inception
+    from kgen.evaluation.metrics.distribution import measure
 
     look = inception(first.shape[1:], weights)
     names = ("frechet_distance", "classifier_score")

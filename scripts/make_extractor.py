@@ -35,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     backend.select("tensorflow", device="cpu")
     from kgen import data, device
-    from kgen.evaluation import extractor
+    from kgen.evaluation.extraction import extractor
 
     device.setup(device="cpu", deterministic=True, seed=arguments.seed)
     whole = data.load(arguments.source)

@@ -31,8 +31,8 @@ def score(images: np.ndarray, seed: int) -> tuple[str, dict[str, float]]:
     Returns:
         The extractor's name, and values by name.
     """
-    from kgen.evaluation import extractor
-    from kgen.evaluation.distribution import measure
+    from kgen.evaluation.extraction import extractor
+    from kgen.evaluation.metrics.distribution import measure
 
     pinned = extractor.pinned()
     reference, generated = (_look(pinned, each) for each in (pictures("test"), images))

@@ -72,8 +72,8 @@ def judge(
         device=values.get("training__device", "auto"),
         debug=here.debug,
     )
-    from kgen.evaluation.compare import Comparison
-    from kgen.evaluation.compare_page import page
+    from kgen.evaluation.report.compare import Comparison
+    from kgen.evaluation.report.compare_page import page
     from kgen.files import write_text
 
     with phases() as progress, session.runtimes_hushed(here.debug):

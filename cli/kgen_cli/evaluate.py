@@ -89,8 +89,8 @@ def _evaluated(
     Raises:
         KgenError: the folder holds something else, or whatever goes wrong on the way.
     """
-    from kgen.evaluation.page import page
     from kgen.evaluation.record import METRICS, REPORT
+    from kgen.evaluation.report.page import page
     from kgen.files import write_text
 
     opened = Opened.of(place, asked, progress)
@@ -112,7 +112,7 @@ def _evaluated(
 
 def rows(record: "Record") -> list[list[str]]:
     """Write the numbers of an evaluation as rows of the table."""
-    from kgen.evaluation import catalogue
+    from kgen.evaluation.report import catalogue
 
     found = []
     for name, value in record.findings.values.items():

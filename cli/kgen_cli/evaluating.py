@@ -15,7 +15,7 @@ from kgen_cli.targets import Place, open_source, reals_of
 
 if TYPE_CHECKING:
     from kgen.evaluation.evaluate import Request
-    from kgen.evaluation.extractor import Extractor
+    from kgen.evaluation.extraction.extractor import Extractor
     from kgen.evaluation.reals import Reals
     from kgen.evaluation.record import Record
     from kgen.evaluation.source import Source
@@ -136,7 +136,7 @@ class Opened:
         Raises:
             KgenError: something of it is not there.
         """
-        from kgen.evaluation.extractors import extractor_for
+        from kgen.evaluation.extraction.choice import extractor_for
 
         reals = reals_of(place, asked.data, partial(progress, "reading the real pictures"))
         return cls(

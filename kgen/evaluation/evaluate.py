@@ -15,12 +15,14 @@ from kgen import __version__ as version
 from kgen import device
 from kgen.data import ArrayImages
 from kgen.errors import KgenError
-from kgen.evaluation import ddpm, diagnostics, memorisation
-from kgen.evaluation.distribution import measure
-from kgen.evaluation.extractor import Extractor
-from kgen.evaluation.features import Features
-from kgen.evaluation.frechet import Moments, frechet_distance
-from kgen.evaluation.gaussian import fit_gaussian
+from kgen.evaluation import diagnostics
+from kgen.evaluation.diagnostics import ddpm
+from kgen.evaluation.extraction.extractor import Extractor
+from kgen.evaluation.extraction.features import Features
+from kgen.evaluation.metrics import memorisation
+from kgen.evaluation.metrics.distribution import measure
+from kgen.evaluation.metrics.frechet import Moments, frechet_distance
+from kgen.evaluation.metrics.gaussian import fit_gaussian
 from kgen.evaluation.reals import FEWEST, MOST, Reals
 from kgen.evaluation.record import Findings, Protocol, Record
 from kgen.evaluation.source import PictureSource, Source

@@ -72,7 +72,7 @@ class Findings:
     """What one part of an evaluation found.
 
     Attributes:
-        values: numbers, by names of :mod:`kgen.evaluation.catalogue`.
+        values: numbers, by names of :mod:`kgen.evaluation.report.catalogue`.
         series: drawings, by names of the same catalogue.
         pictures: uint8 (n, height, width, channels), by name.
         warnings: sentences for people: what is wrong with the model, or with trusting a number.

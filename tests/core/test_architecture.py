@@ -27,7 +27,7 @@ NAMES_BACKENDS = (
     "kgen/backend.py",
     "exports/kgen_exports/",
     # Inception is another library's network, in PyTorch whatever the backend of the run.
-    "kgen/evaluation/inception.py",
+    "kgen/evaluation/extraction/inception.py",
 )
 
 # Modules that must load in milliseconds, because `kgen --help` and wrong options wait for them.

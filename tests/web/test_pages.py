@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from kgen.evaluation.compare import Comparison
-from kgen.evaluation.compare_page import page as comparison_page
-from kgen.evaluation.page import page as evaluation_page
 from kgen.evaluation.record import Value
+from kgen.evaluation.report.compare import Comparison
+from kgen.evaluation.report.compare_page import page as comparison_page
+from kgen.evaluation.report.page import page as evaluation_page
 from kgen_exports import report
 from kgen_exports.export import prove
 from tests.core.evaluation import records

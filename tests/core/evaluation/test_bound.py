@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from scipy import integrate, special, stats
 
 from kgen import schedule
-from kgen.evaluation import bound, normal
+from kgen.evaluation.diagnostics import bound, normal
 from tests.golden.values import GOLDEN
 
 STD = GOLDEN["gaussian_diffusion"]["data"]["std"]

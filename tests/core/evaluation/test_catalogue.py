@@ -5,8 +5,8 @@ import re
 import pytest
 
 from kgen.errors import KgenError
-from kgen.evaluation import catalogue
-from kgen.evaluation.entry import GROUPS
+from kgen.evaluation.report import catalogue
+from kgen.evaluation.report.entry import GROUPS
 from tests.core.evaluation import records
 
 # The names that evaluations use, written out: a renamed entry must not go unnoticed.

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from kgen.errors import KgenError
-from kgen.evaluation import catalogue
-from kgen.evaluation.compare import BETTER, EQUAL, SAME, UNKNOWN, WORSE, Comparison, judge
-from kgen.evaluation.compare_page import page
 from kgen.evaluation.record import Value
+from kgen.evaluation.report import catalogue
+from kgen.evaluation.report.compare import BETTER, EQUAL, SAME, UNKNOWN, WORSE, Comparison, judge
+from kgen.evaluation.report.compare_page import page
 from tests.core.evaluation import records
 from tests.core.evaluation.markup import Page
 

@@ -7,10 +7,10 @@ import pytest
 from scipy import ndimage
 
 from kgen.data import ArrayImages, load
-from kgen.evaluation import extractor
-from kgen.evaluation.distribution import measure
-from kgen.evaluation.features import Features
-from kgen.evaluation.gaussian import fit_gaussian
+from kgen.evaluation.extraction import extractor
+from kgen.evaluation.extraction.features import Features
+from kgen.evaluation.metrics.distribution import measure
+from kgen.evaluation.metrics.gaussian import fit_gaussian
 from kgen.evaluation.record import Findings
 
 pytestmark = pytest.mark.backend

@@ -6,8 +6,8 @@ from keras import ops
 from numpy.testing import assert_allclose
 from scipy import special, stats
 
-from kgen.evaluation import ddpm, timesteps
-from kgen.evaluation.linear import Linear
+from kgen.evaluation.diagnostics import ddpm, timesteps
+from kgen.evaluation.diagnostics.linear import Linear
 from kgen.models.ddpm import DDPM
 from tests.core.evaluation.test_linear import correlated
 from tests.golden.values import GOLDEN

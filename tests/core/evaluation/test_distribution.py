@@ -8,12 +8,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from kgen.errors import KgenError
-from kgen.evaluation.distribution import METRICS, measure
-from kgen.evaluation.features import Features
-from kgen.evaluation.frechet import Moments, frechet_distance
-from kgen.evaluation.kernel import KernelSums, kernel_distance, standardised
-from kgen.evaluation.neighbours import neighbours
-from kgen.evaluation.score import classifier_score
+from kgen.evaluation.extraction.features import Features
+from kgen.evaluation.metrics.distribution import METRICS, measure
+from kgen.evaluation.metrics.frechet import Moments, frechet_distance
+from kgen.evaluation.metrics.kernel import KernelSums, kernel_distance, standardised
+from kgen.evaluation.metrics.neighbours import neighbours
+from kgen.evaluation.metrics.score import classifier_score
 
 
 def seen(n: int, seed: int, scale=1.0, shift=0.0, classes: int | None = 3) -> Features:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kgen.evaluation import estimate
+from kgen.evaluation.diagnostics import estimate
 from kgen.evaluation.record import Findings, Series, Value
 
 RNG = np.random.Generator(np.random.Philox(0))

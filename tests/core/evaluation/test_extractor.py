@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from kgen.data import load
 from kgen.errors import KgenError
-from kgen.evaluation import extractor
+from kgen.evaluation.extraction import extractor
 
 pytestmark = pytest.mark.backend
 

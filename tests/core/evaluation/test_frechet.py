@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import linalg
 
-from kgen.evaluation.frechet import (
+from kgen.evaluation.metrics.frechet import (
     Moments,
     finite_sample_bias,
     finite_sample_sd,

@@ -8,7 +8,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 from scipy import integrate, stats
 
-from kgen.evaluation import gan
+from kgen.evaluation.diagnostics import gan
 from kgen.models.gan import GAN
 from kgen.networks import call
 from tests.golden.values import GOLDEN

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from kgen.data import ArrayImages, load
-from kgen.evaluation import gaussian as module
-from kgen.evaluation.gaussian import Gaussian, fit_gaussian
+from kgen.evaluation.metrics import gaussian as module
+from kgen.evaluation.metrics.gaussian import Gaussian, fit_gaussian
 
 
 def drawn(gaussian: Gaussian, n: int, seed: int = 0) -> np.ndarray:

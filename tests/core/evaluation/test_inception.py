@@ -59,7 +59,7 @@ def pictures(n, shape=SHAPE):
 
 
 def test_grey_is_shown_to_all_three_channels(library, weights):
-    from kgen.evaluation.inception import inception
+    from kgen.evaluation.extraction.inception import inception
 
     images = pictures(5)
     found = inception(SHAPE, weights)([images], 5)
@@ -71,7 +71,7 @@ def test_grey_is_shown_to_all_three_channels(library, weights):
 
 
 def test_colours_keep_their_channels(library, weights):
-    from kgen.evaluation.inception import inception
+    from kgen.evaluation.extraction.inception import inception
 
     images = pictures(5, (8, 8, 3))
     found = inception((8, 8, 3), weights)([images], 5)
@@ -80,7 +80,7 @@ def test_colours_keep_their_channels(library, weights):
 
 
 def test_pieces_of_any_size_give_what_one_gives(library, weights):
-    from kgen.evaluation.inception import CHUNK, inception
+    from kgen.evaluation.extraction.inception import CHUNK, inception
 
     look, images, told = inception(SHAPE, weights), pictures(100), []
     whole = look([images], 100)
@@ -92,7 +92,7 @@ def test_pieces_of_any_size_give_what_one_gives(library, weights):
 
 
 def test_other_weights_have_another_name(library, weights):
-    from kgen.evaluation.inception import inception
+    from kgen.evaluation.extraction.inception import inception
 
     look = inception(SHAPE, weights)
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -102,7 +102,7 @@ def test_other_weights_have_another_name(library, weights):
 
 
 def test_the_environment_names_the_file(library, weights, monkeypatch):
-    from kgen.evaluation.inception import VARIABLE, inception
+    from kgen.evaluation.extraction.inception import VARIABLE, inception
 
     monkeypatch.setenv(VARIABLE, str(weights))
     assert inception(SHAPE).sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -112,7 +112,7 @@ def test_the_environment_names_the_file(library, weights, monkeypatch):
 
 
 def test_the_file_where_pytorch_keeps_downloads_is_taken(library, weights, monkeypatch, tmp_path):
-    from kgen.evaluation.inception import VARIABLE, WEIGHTS, inception
+    from kgen.evaluation.extraction.inception import VARIABLE, WEIGHTS, inception
 
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
@@ -128,7 +128,7 @@ def test_without_a_network_the_message_says_which_file_goes_where(
 ):
     import torch
 
-    from kgen.evaluation.inception import VARIABLE, WEIGHTS, inception
+    from kgen.evaluation.extraction.inception import VARIABLE, WEIGHTS, inception
 
     def fail(url, path, hash_prefix, progress):
         assert url.endswith(WEIGHTS)
@@ -146,7 +146,7 @@ def test_without_a_network_the_message_says_which_file_goes_where(
 
 
 def test_without_the_package_the_message_says_how_to_get_it(weights, monkeypatch):
-    from kgen.evaluation.inception import inception
+    from kgen.evaluation.extraction.inception import inception
 
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
     with pytest.raises(KgenError, match=r"needs the package torch-fidelity .*kgen\[fidelity\]"):
@@ -164,7 +164,7 @@ class Harmful:
 def test_what_is_no_file_of_weights_is_refused_and_not_run(library, tmp_path, content):
     import torch
 
-    from kgen.evaluation.inception import inception
+    from kgen.evaluation.extraction.inception import inception
 
     path = tmp_path / "weights.pth"
     if content == "text":
@@ -182,14 +182,14 @@ def test_what_is_no_file_of_weights_is_refused_and_not_run(library, tmp_path, co
     ids=["size", "channels", "dtype"],
 )
 def test_other_pictures_are_refused(library, weights, images):
-    from kgen.evaluation.inception import inception
+    from kgen.evaluation.extraction.inception import inception
 
     with pytest.raises(KgenError, match="takes pictures of 8 x 8 x 1 in uint8"):
         inception(SHAPE, weights)([images], 2)
 
 
 def test_no_pictures_are_refused(library, weights):
-    from kgen.evaluation.inception import inception
+    from kgen.evaluation.extraction.inception import inception
 
     with pytest.raises(KgenError, match="There is no picture to look at"):
         inception(SHAPE, weights)([], 0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from kgen.evaluation import kernel
-from kgen.evaluation.kernel import KernelSums, kernel_distance, standardised
+from kgen.evaluation.metrics import kernel
+from kgen.evaluation.metrics.kernel import KernelSums, kernel_distance, standardised
 from tests.golden.values import GOLDEN
 
 METRICS = GOLDEN["metrics"]

@@ -7,8 +7,8 @@ from scipy import stats
 
 from kgen import schedule
 from kgen.data.named import load_named
-from kgen.evaluation import linear
-from kgen.evaluation.linear import Linear
+from kgen.evaluation.diagnostics import linear
+from kgen.evaluation.diagnostics.linear import Linear
 from tests.golden.values import FASHION, GOLDEN
 
 

@@ -6,9 +6,9 @@ from numpy.testing import assert_allclose
 
 from kgen.data import ArrayImages, load
 from kgen.errors import KgenError
-from kgen.evaluation import memorisation
-from kgen.evaluation.gaussian import fit_gaussian
-from kgen.evaluation.memorisation import examine
+from kgen.evaluation.metrics import memorisation
+from kgen.evaluation.metrics.gaussian import fit_gaussian
+from kgen.evaluation.metrics.memorisation import examine
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from kgen.evaluation import neighbours as module
-from kgen.evaluation.neighbours import choose, neighbours
+from kgen.evaluation.metrics import neighbours as module
+from kgen.evaluation.metrics.neighbours import choose, neighbours
 from tests.golden.values import GOLDEN
 
 NAMES = ("precision", "recall", "density", "coverage")

@@ -6,8 +6,8 @@ from numpy.testing import assert_array_equal
 
 from kgen.data import ArrayImages, DataSet
 from kgen.errors import KgenError
-from kgen.evaluation import own_extractor as module
-from kgen.evaluation.own_extractor import own_extractor
+from kgen.evaluation.extraction import own as module
+from kgen.evaluation.extraction.own import own_extractor
 
 pytestmark = pytest.mark.backend
 

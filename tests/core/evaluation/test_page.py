@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from kgen.errors import KgenError
-from kgen.evaluation import catalogue
-from kgen.evaluation.album import paired
-from kgen.evaluation.curve import drawing
-from kgen.evaluation.page import page
 from kgen.evaluation.record import Findings, Series, Value
-from kgen.evaluation.verdict import placed, verdict, written
+from kgen.evaluation.report import catalogue
+from kgen.evaluation.report.album import paired
+from kgen.evaluation.report.curve import drawing
+from kgen.evaluation.report.page import page
+from kgen.evaluation.report.verdict import placed, verdict, written
 from tests.core.evaluation import records
 from tests.core.evaluation.markup import Page
 

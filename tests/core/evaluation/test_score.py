@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from kgen.evaluation.score import class_counts, classifier_score, probabilities
+from kgen.evaluation.metrics.score import class_counts, classifier_score, probabilities
 from tests.golden.values import GOLDEN
 
 SCORE = GOLDEN["metrics"]["inception_score"]

@@ -7,7 +7,7 @@ import numpy as np
 
 from kgen.data import ArrayImages, DataSet, SubsetImages, content
 from kgen.data.content import data_hash
-from kgen.evaluation.turned import turned
+from kgen.evaluation.extraction.turned import turned
 
 
 def dataset(images: np.ndarray) -> DataSet:

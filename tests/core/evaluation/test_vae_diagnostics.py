@@ -7,8 +7,8 @@ from keras import layers, ops
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from kgen.evaluation import vae
-from kgen.evaluation.linear import Linear
+from kgen.evaluation.diagnostics import vae
+from kgen.evaluation.diagnostics.linear import Linear
 from kgen.likelihoods import Gaussian
 from kgen.models.autoencoder import VAE, Autoencoder
 from tests.core.evaluation.test_linear import correlated

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from kgen import noise
-from kgen.evaluation import bound
-from kgen.evaluation.estimate import mean, only_finite, spread
-from kgen.evaluation.linear import Linear
+from kgen.evaluation.diagnostics import bound
+from kgen.evaluation.diagnostics.estimate import mean, only_finite, spread
+from kgen.evaluation.diagnostics.linear import Linear
+from kgen.evaluation.diagnostics.timesteps import Strata, timesteps
 from kgen.evaluation.record import Findings, Series, Value
-from kgen.evaluation.timesteps import Strata, timesteps
 from kgen.models.ddpm import DDPM
 from kgen.models.generative import Progress
 
@@ -46,7 +46,7 @@ def examine(
 
     The bar is the best linear denoiser, that of Gaussian pictures with the mean and covariance of
     the training pictures. The bound in bits is that of ancestral sampling, with x0_hat clipped to
-    [-1, 1] and the variance beta; see :mod:`kgen.evaluation.bound`.
+    [-1, 1] and the variance beta; see :mod:`kgen.evaluation.diagnostics.bound`.
 
     Args:
         model: trained; its averaged denoiser is measured, the one that draws.

@@ -21,7 +21,7 @@ from kgen import device
 from kgen.data.batch import Batches
 from kgen.data.dataset import DataSet
 from kgen.errors import KgenError
-from kgen.evaluation.features import Features
+from kgen.evaluation.extraction.features import Features
 from kgen.step import engine
 
 FEATURES = 64

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kgen.evaluation.features import Features
+from kgen.evaluation.extraction.features import Features
 from kgen.evaluation.record import Value
 
 MISSING = 1 / 4

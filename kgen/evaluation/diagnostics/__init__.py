@@ -5,7 +5,7 @@ from types import ModuleType
 
 import numpy as np
 
-from kgen.evaluation import ddpm, gan, vae
+from kgen.evaluation.diagnostics import ddpm, gan, vae
 from kgen.evaluation.record import Findings
 from kgen.models.autoencoder import Autoencoder
 from kgen.models.ddpm import DDPM

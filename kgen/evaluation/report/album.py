@@ -3,7 +3,7 @@
 import numpy as np
 
 from kgen import pictures
-from kgen.evaluation import catalogue
+from kgen.evaluation.report import catalogue
 from kgen.page import address, text
 
 WIDEST = 960

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kgen import noise
-from kgen.evaluation.estimate import bootstrap_sd, mean, only_finite, spread
+from kgen.evaluation.diagnostics.estimate import bootstrap_sd, mean, only_finite, spread
 from kgen.evaluation.record import Findings, Series, Value
 from kgen.models.gan import GAN, great_circle
 from kgen.models.generative import Progress

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from kgen.evaluation import catalogue
-from kgen.evaluation.album import album
-from kgen.evaluation.curve import drawing
-from kgen.evaluation.entry import GROUPS, Entry
-from kgen.evaluation.facts import facts_of, title
 from kgen.evaluation.record import Record, Value
-from kgen.evaluation.verdict import place, placed, verdict, written
+from kgen.evaluation.report import catalogue
+from kgen.evaluation.report.album import album
+from kgen.evaluation.report.curve import drawing
+from kgen.evaluation.report.entry import GROUPS, Entry
+from kgen.evaluation.report.facts import facts_of, title
+from kgen.evaluation.report.verdict import place, placed, verdict, written
 from kgen.page import columns, document, facts, table, text
 
 HEAD = ("this model", "real pictures", "bar to beat", "by chance", "better is")

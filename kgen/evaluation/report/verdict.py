@@ -3,9 +3,9 @@
 Warnings are not among them: whoever measures warns (`Findings.warnings`).
 """
 
-from kgen.evaluation import catalogue
-from kgen.evaluation.entry import Entry
 from kgen.evaluation.record import Record, Value
+from kgen.evaluation.report import catalogue
+from kgen.evaluation.report.entry import Entry
 
 SURE = 5
 """Standard deviations that a difference must have to be one."""

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from kgen.errors import KgenError
-from kgen.evaluation.extractor import Extractor, Progress
-from kgen.evaluation.features import Features
+from kgen.evaluation.extraction.extractor import Extractor, Progress
+from kgen.evaluation.extraction.features import Features
 
 NAME = "inception-2015-12-05"
 WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"

@@ -1,9 +1,9 @@
 """The numbers of an evaluation, one by one: what each says, and what it cannot say.
 
-Read through :func:`kgen.evaluation.catalogue.value`.
+Read through :func:`kgen.evaluation.report.catalogue.value`.
 """
 
-from kgen.evaluation.entry import Entry
+from kgen.evaluation.report.entry import Entry
 
 VALUES: dict[str, Entry] = {
     "frechet_distance": Entry(

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from kgen.errors import KgenError
-from kgen.evaluation import catalogue
-from kgen.evaluation.entry import GROUPS, Entry
-from kgen.evaluation.facts import duration, size, title
 from kgen.evaluation.record import Record, Value
-from kgen.evaluation.verdict import written
+from kgen.evaluation.report import catalogue
+from kgen.evaluation.report.entry import GROUPS, Entry
+from kgen.evaluation.report.facts import duration, size, title
+from kgen.evaluation.report.verdict import written
 
 SHARE = 0.15
 """Share of a number within which a difference means nothing: training again from another seed, or

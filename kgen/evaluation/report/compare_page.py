@@ -2,13 +2,13 @@
 
 from itertools import groupby
 
-from kgen.evaluation import catalogue
-from kgen.evaluation.album import picture
-from kgen.evaluation.compare import BETTER, SAME, SHARE, SURE, WORSE, Comparison, Row
-from kgen.evaluation.curve import drawing
-from kgen.evaluation.facts import facts_of
 from kgen.evaluation.record import Series
-from kgen.evaluation.verdict import percent
+from kgen.evaluation.report import catalogue
+from kgen.evaluation.report.album import picture
+from kgen.evaluation.report.compare import BETTER, SAME, SHARE, SURE, WORSE, Comparison, Row
+from kgen.evaluation.report.curve import drawing
+from kgen.evaluation.report.facts import facts_of
+from kgen.evaluation.report.verdict import percent
 from kgen.page import columns, document, facts, table, text
 
 SHOWN = ("samples", "reconstructions", "closest")

@@ -12,9 +12,15 @@ from kgen import device
 from kgen.data import DataSet, split_validation
 from kgen.data.content import data_hash
 from kgen.errors import KgenError
-from kgen.evaluation import extractor
-from kgen.evaluation.extractor import BATCH_SIZE, EPOCHS, LARGEST_SIDE, Extractor, Progress
-from kgen.evaluation.turned import WAYS, is_square, turned
+from kgen.evaluation.extraction import extractor
+from kgen.evaluation.extraction.extractor import (
+    BATCH_SIZE,
+    EPOCHS,
+    LARGEST_SIDE,
+    Extractor,
+    Progress,
+)
+from kgen.evaluation.extraction.turned import WAYS, is_square, turned
 from kgen.files import replacing
 
 RECIPE = 1
@@ -34,12 +40,12 @@ SMALLEST_SIDE = 4
 def own_extractor(
     dataset: DataSet, cache: Path, *, seed: int = 0, progress: Progress | None = None
 ) -> Extractor:
-    """Train the classifier of :func:`kgen.evaluation.extractor.lenet` on data, or fetch it.
+    """Train a classifier (:func:`~kgen.evaluation.extraction.extractor.lenet`), or fetch it.
 
     It learns the labels, if there are at least two classes. Otherwise it learns which of four ways
-    a picture is turned (:mod:`kgen.evaluation.turned`), and its logits are of no use to others. It
-    is kept by the hash of the data, the recipe and the seed. On one machine and backend the same
-    seed makes the same weights.
+    a picture is turned (:mod:`kgen.evaluation.extraction.turned`), and its logits are of no use to
+    others. It is kept by the hash of the data, the recipe and the seed. On one machine and backend
+    the same seed makes the same weights.
 
     Args:
         dataset: what a generator was trained on, so that nothing of the reference is learned.

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from kgen import noise
-from kgen.evaluation.estimate import bootstrap_sd, mean, only_finite, spread
-from kgen.evaluation.linear import Linear
-from kgen.evaluation.normal import cdf
+from kgen.evaluation.diagnostics.estimate import bootstrap_sd, mean, only_finite, spread
+from kgen.evaluation.diagnostics.linear import Linear
+from kgen.evaluation.diagnostics.normal import cdf
 from kgen.evaluation.record import Findings, Series, Value
 from kgen.likelihoods import Gaussian
 from kgen.models.autoencoder import ACTIVE, VAE, Autoencoder

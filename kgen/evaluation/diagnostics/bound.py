@@ -10,7 +10,7 @@ choice, and with which a bound of Gaussian pictures is lower.
 
 import numpy as np
 
-from kgen.evaluation.normal import log_bin
+from kgen.evaluation.diagnostics.normal import log_bin
 from kgen.schedule import ScheduleTables
 
 HALF_LEVEL = 1 / 255

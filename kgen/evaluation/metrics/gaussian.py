@@ -11,8 +11,8 @@ import numpy as np
 
 from kgen import noise
 from kgen.data.images import ImageSource
-from kgen.evaluation.frechet import Moments
-from kgen.evaluation.neighbours import choose
+from kgen.evaluation.metrics.frechet import Moments
+from kgen.evaluation.metrics.neighbours import choose
 from kgen.pictures import to_uint8
 
 LARGEST = 4096

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from kgen.errors import KgenError
-from kgen.evaluation.entry import Entry, PictureEntry, SeriesEntry
-from kgen.evaluation.readings import VALUES
+from kgen.evaluation.report.entry import Entry, PictureEntry, SeriesEntry
+from kgen.evaluation.report.readings import VALUES
 
 SERIES: dict[str, SeriesEntry] = {
     "class_counts": SeriesEntry(

@@ -1,9 +1,9 @@
 """Which extractor pictures are compared by."""
 
 from kgen.errors import KgenError
-from kgen.evaluation import extractor
-from kgen.evaluation.extractor import Extractor, Progress
-from kgen.evaluation.own_extractor import own_extractor
+from kgen.evaluation.extraction import extractor
+from kgen.evaluation.extraction.extractor import Extractor, Progress
+from kgen.evaluation.extraction.own import own_extractor
 from kgen.evaluation.reals import Reals
 from kgen.files import cache_folder
 from kgen.option import unknown_name
@@ -30,7 +30,7 @@ def extractor_for(name: str, reals: Reals, progress: Progress | None = None) -> 
     shape = reals.train.images.shape
     fits = shape == (28, 28, 1)
     if name == "inception":
-        from kgen.evaluation.inception import inception
+        from kgen.evaluation.extraction.inception import inception
 
         return inception(shape)
     if name == extractor.PINNED and not fits:

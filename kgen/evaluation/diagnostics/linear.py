@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from kgen.evaluation.estimate import spread
+from kgen.evaluation.diagnostics.estimate import spread
 
 CHUNK = 1024
 """Pictures that are turned into float64 at a time."""

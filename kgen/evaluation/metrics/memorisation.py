@@ -10,7 +10,7 @@ import numpy as np
 
 from kgen.data.images import ImageSource
 from kgen.errors import KgenError
-from kgen.evaluation.neighbours import choose
+from kgen.evaluation.metrics.neighbours import choose
 from kgen.evaluation.record import Findings, Value
 
 MOST = 5000

@@ -1,7 +1,8 @@
 """How far generated pictures are from real ones, and how much of that is noise.
 
-Every number is of features (:mod:`kgen.evaluation.extractor`) and comes with what one needs to
-read it: the same for real pictures, the same for the Gaussian generator, its standard deviation.
+Every number is of features (:mod:`kgen.evaluation.extraction.extractor`) and comes with what one
+needs to read it: the same for real pictures, the same for the Gaussian generator, its standard
+deviation.
 """
 
 from collections.abc import Collection
@@ -10,13 +11,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kgen.errors import KgenError
-from kgen.evaluation.caution import of_classes, of_sizes, of_values
-from kgen.evaluation.features import Features
-from kgen.evaluation.frechet import Moments, finite_sample_bias, frechet_distance, frechet_sd
-from kgen.evaluation.kernel import KernelSums, kernel_distance, standardised
-from kgen.evaluation.neighbours import MOST, K, choose, neighbours
+from kgen.evaluation.extraction.features import Features
+from kgen.evaluation.metrics.caution import of_classes, of_sizes, of_values
+from kgen.evaluation.metrics.frechet import (
+    Moments,
+    finite_sample_bias,
+    frechet_distance,
+    frechet_sd,
+)
+from kgen.evaluation.metrics.kernel import KernelSums, kernel_distance, standardised
+from kgen.evaluation.metrics.neighbours import MOST, K, choose, neighbours
+from kgen.evaluation.metrics.score import class_counts, classifier_score
 from kgen.evaluation.record import Findings, Series, Value
-from kgen.evaluation.score import class_counts, classifier_score
 from kgen.option import unknown_name
 
 METRICS = (
@@ -78,9 +84,9 @@ def measure(
     values = {key: replace(value, **beside.get(key, {})) for key, value in values.items()}
     warnings = of_sizes(reference, generated, floor) + of_values(values, len(generated))
     series: dict[str, Series] = {}
-    has_classes = class_names is not None and reference.logits is not None
-    if has_classes and generated.logits is not None:
-        drawn, expected = _shares(generated.logits), _shares(reference.logits)
+    logits = (generated.logits, reference.logits)
+    if class_names is not None and logits[0] is not None and logits[1] is not None:
+        drawn, expected = _shares(logits[0]), _shares(logits[1])
         names = class_names or tuple(str(i) for i in range(len(expected)))
         warnings += of_classes(names, drawn, expected, len(generated))
         series["class_counts"] = Series(

@@ -1,0 +1,1 @@
+"""What can be said of pictures alone: numbers on features, and copies."""
