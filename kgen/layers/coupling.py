@@ -24,7 +24,7 @@ class Coupling(keras.layers.Layer):
     The inverse subtracts and divides the same amounts, and log|det dy/dx| is the sum of s. The
     log-scales are bounded, ``s = LIMIT * tanh(raw / LIMIT)``, and a new layer is the identity.
     Which numbers are kept is a constant that is multiplied with, so that a device sees products and
-    sums only: no slices, no gathers.
+    sums only: no slices, no gathers. Computes in float32 whatever the dtype policy.
 
     Source: Dinh et al. (2017), eq. 7 to 9.
 
@@ -40,12 +40,14 @@ class Coupling(keras.layers.Layer):
     """
 
     def __init__(self, kept: Sequence[bool], width: int = 128, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.kept = [bool(k) for k in kept]
         self.width = width
-        common = {"dtype": self.dtype_policy}
-        hidden = {"activation": "relu", "kernel_initializer": "he_normal", **common}
-        last = {"kernel_initializer": "zeros", **common}
+        # Arrays, not tensors: a tensor would become an input of a graph that is traced later.
+        self._kept = np.array(self.kept, "float32")
+        self._moved = 1.0 - self._kept
+        hidden = {"activation": "relu", "kernel_initializer": "he_normal", "dtype": "float32"}
+        last = {"kernel_initializer": "zeros", "dtype": "float32"}
         # Names of their own: in a graph of several couplings, these layers lie side by side.
         self.hidden = [layers.Dense(width, name=f"{self.name}_hidden{i}", **hidden) for i in (0, 1)]
         self.log_scale = layers.Dense(len(self.kept), name=f"{self.name}_log_scale", **last)
@@ -67,22 +69,22 @@ class Coupling(keras.layers.Layer):
 
     def _amounts(self, x: Any) -> tuple[Any, Any]:
         """Return the log-scale and the shift of every number, from those that are kept."""
-        kept = ops.convert_to_tensor(np.array(self.kept, "float32"), self.compute_dtype)
-        moved = 1.0 - kept
-        features = x * kept
+        features = ops.multiply(x, self._kept)
         for layer in self.hidden:
             features = layer(features)
         # What is kept is scaled by exp(0) and shifted by 0.
-        log_scale = ops.tanh(self.log_scale(features) / LIMIT) * (LIMIT * moved)
-        return log_scale, self.shift(features) * moved
+        log_scale = ops.multiply(ops.tanh(self.log_scale(features) / LIMIT), LIMIT * self._moved)
+        return log_scale, ops.multiply(self.shift(features), self._moved)
 
     def call(self, x: Any) -> Any:
-        """Return y, float (B, len(kept))."""
+        """Return y, float32 (B, len(kept))."""
+        x = ops.cast(x, "float32")
         log_scale, shift = self._amounts(x)
         return x * ops.exp(log_scale) + shift
 
     def inverse(self, y: Any) -> tuple[Any, Any]:
         """Return the x that `y`, float (B, len(kept)), is made of, and log|det dx/dy|, (B,)."""
+        y = ops.cast(y, "float32")
         log_scale, shift = self._amounts(y)
         return (y - shift) * ops.exp(-log_scale), -ops.sum(log_scale, axis=-1)
 

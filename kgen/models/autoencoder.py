@@ -16,7 +16,7 @@ from kgen.layers.sampling import Sampling
 from kgen.likelihoods import build_likelihood
 from kgen.models.generative import GenerativeModel, Noise, Progress, to_uint8
 from kgen.networks import build_decoder, build_encoder, call
-from kgen.priors import build_prior
+from kgen.priors import Flow, build_prior
 from kgen.step import Objective
 
 ACTIVE = 0.01
@@ -52,6 +52,11 @@ class Autoencoder(GenerativeModel):
             autocast=False,
         )
         self.built = True
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """What :meth:`code` gives, by name: an autoencoder's log-variance is never trained."""
+        return ("mean",)
 
     @property
     def parts(self) -> dict[str, keras.Model]:
@@ -110,7 +115,8 @@ class Autoencoder(GenerativeModel):
 
     def code(self, image: Any) -> dict[str, Any]:
         """Read the latents off pictures float (B, h, w, c) in [0, 1]: "mean", float32 (B, L)."""
-        return {"mean": call(self.encoder, False, image=image)["mean"]}
+        posterior = call(self.encoder, False, image=image)
+        return {name: posterior[name] for name in self.codes}
 
     # Pictures.
 
@@ -188,6 +194,12 @@ class VAE(Autoencoder):
         self.prior = build_prior(c.prior, c.latent_dim, c.flow_depth, c.flow_width)
         self.built = True
 
+    @property
+    def parts(self) -> dict[str, keras.Model]:
+        """The decoder, that draws pictures, the encoder, and the flow of a learned prior."""
+        learned = {"prior": self.prior.flow} if isinstance(self.prior, Flow) else {}
+        return {**super().parts, **learned}
+
     def optimized(self) -> dict[str, list[keras.Variable]]:
         """The variables of encoder, decoder, likelihood and prior, moved together."""
         return {"model": super().optimized()["model"] + self.prior.trainable_variables}
@@ -231,16 +243,19 @@ class VAE(Autoencoder):
         """Draw the mean of p(x | f(z)), float32 (B, h, w, c) in [0, 1], for noise float (B, L)."""
         return super().picture(self.prior.from_noise(z))
 
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Mean and log-variance of q; with a flow the mean only: bent by it, q is no Gaussian."""
+        return ("mean",) if isinstance(self.prior, Flow) else ("mean", "logvar")
+
     def code(self, image: Any) -> dict[str, Any]:
         """Read the latents off pictures float (B, h, w, c) in [0, 1], float32 (B, L) each.
 
-        With an N(0, I) prior, "mean" and "logvar" of q(z | x); with a flow only "mean", the noise
-        that the mean is made of: bent by a flow, q is no Gaussian any more.
+        With an N(0, I) prior, "mean" and "logvar" of q(z | x); with a flow "mean", the noise
+        f^-1(mean) that q's mean is made of.
         """
-        posterior = call(self.encoder, False, image=image)
-        if self.settings.prior == "normal":
-            return posterior
-        return {"mean": self.prior.to_noise(posterior["mean"])}
+        posterior = super().code(image)
+        return {**posterior, "mean": self.prior.to_noise(posterior["mean"])}
 
     @cached_property
     def _to_noise(self) -> Callable[..., Any]:
