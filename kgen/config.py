@@ -96,6 +96,15 @@ class AEConfig(Section):
 class VAEConfig(AEConfig):
     """Variational autoencoder (Kingma & Welling 2014)."""
 
+    prior: Annotated[
+        str,
+        Option(help="Distribution of z: N(0, I), or a flow that learns it.",
+               choices=("normal", "flow")),
+    ] = "normal"  # fmt: skip
+    flow_depth: Annotated[int, Option(help="Coupling layers of a flow prior.", low=1, high=256)] = 8
+    flow_width: Annotated[
+        int, Option(help="Hidden units of each coupling layer.", low=1, high=65_536)
+    ] = 128
     kl_weight: Annotated[
         float, Option(help="Weight of the KL term; 1 is the ELBO.", low=0, high=1000)
     ] = 1.0

@@ -34,7 +34,7 @@ GREYS = 24
 PLANE = {
     "ae": " --latent-dim 2 --epochs 150",
     # With a small variance the two latents crowd on one side of the prior for many epochs.
-    "vae": " --latent-dim 2 --variance 1 --epochs 100",
+    "vae": " --latent-dim 2 --prior normal --likelihood gaussian --variance 1 --epochs 100",
 }
 """Options of the runs whose latent space is drawn."""
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import keras
 import numpy as np
 from jax import numpy as jnp
 
@@ -145,8 +146,8 @@ class VAE(One):
     """Minus the evidence lower bound."""
 
     def start(self) -> State:
-        """Return the weights of encoder, decoder and likelihood, and their moments."""
-        parts = {"encoder": self.model.encoder, "decoder": self.model.decoder}
+        """Return the weights of encoder, decoder, prior and likelihood, and their moments."""
+        parts = {name: getattr(self.model, name) for name in ("encoder", "decoder", "prior")}
         weights = {name: values(part.trainable_variables) for name, part in parts.items()}
         weights["likelihood"] = values(self.model.likelihood.trainable_variables)
         return {"weights": weights, "adam": moments(weights)}
@@ -162,7 +163,12 @@ class VAE(One):
             eps = jax.random.normal(key, mean.shape)
         z = mean + eps * jnp.exp(0.5 * logvar)
         raw, _ = model.decoder.stateless_call(weights["decoder"], [], {"z": z}, training=True)
-        kl = 0.5 * (jnp.exp(logvar) - 1.0 - logvar + mean * mean).sum(-1)
+        if model.settings.prior == "flow":
+            weights_of = zip(model.prior.trainable_variables, weights["prior"], strict=True)
+            with keras.StatelessScope(state_mapping=list(weights_of)):
+                kl = model.prior.kl(mean, logvar, z)
+        else:
+            kl = 0.5 * (jnp.exp(logvar) - 1.0 - logvar + mean * mean).sum(-1)
         if model.settings.likelihood == "bernoulli":
             error = (jax.nn.softplus(raw) - x * raw).sum((1, 2, 3))
         else:

@@ -140,8 +140,12 @@ class VAE(One):
         eps = noise.get("eps")
         if eps is None:
             eps = tf.random.normal(mean.shape)
-        raw = model.decoder({"z": mean + eps * tf.exp(0.5 * logvar)}, training=True)
-        kl = 0.5 * tf.reduce_sum(tf.exp(logvar) - 1.0 - logvar + mean * mean, -1)
+        z = mean + eps * tf.exp(0.5 * logvar)
+        raw = model.decoder({"z": z}, training=True)
+        if model.settings.prior == "flow":
+            kl = model.prior.kl(mean, logvar, z)
+        else:
+            kl = 0.5 * tf.reduce_sum(tf.exp(logvar) - 1.0 - logvar + mean * mean, -1)
         if model.settings.likelihood == "bernoulli":
             nats = tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=raw)
             error = tf.reduce_sum(nats, (1, 2, 3))

@@ -122,8 +122,12 @@ class VAE(One):
         eps = noise.get("eps")
         if eps is None:
             eps = torch.randn_like(mean)
-        raw = model.decoder({"z": mean + eps * torch.exp(0.5 * logvar)}, training=True)
-        kl = 0.5 * (torch.exp(logvar) - 1.0 - logvar + mean * mean).sum(-1)
+        z = mean + eps * torch.exp(0.5 * logvar)
+        raw = model.decoder({"z": z}, training=True)
+        if model.settings.prior == "flow":
+            kl = model.prior.kl(mean, logvar, z)
+        else:
+            kl = 0.5 * (torch.exp(logvar) - 1.0 - logvar + mean * mean).sum(-1)
         if model.settings.likelihood == "bernoulli":
             nats = F.binary_cross_entropy_with_logits(raw, x, reduction="none")
             error = nats.sum((1, 2, 3))

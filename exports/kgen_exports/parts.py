@@ -102,25 +102,18 @@ def _gan(model: GAN) -> list[Part]:
 
 def _autoencoder(model: Autoencoder) -> list[Part]:
     image, latent_dim = _image(model), model.settings.latent_dim
-    # An autoencoder's log-variance is never trained; it would only be noise in the file.
-    codes = ("mean", "logvar") if isinstance(model, VAE) else ("mean",)
-
-    def encode(x: dict[str, Any]) -> dict[str, Any]:
-        code = call(model.encoder, False, **x)
-        return {name: code[name] for name in codes}
-
     return [
         _network(
             "decoder",
             (_latent(latent_dim),),
             (image,),
-            lambda x: {"image": model.likelihood.mean(call(model.decoder, False, **x))},
+            lambda x: {"image": model.picture(**x)},
         ),
         _network(
             "encoder",
             (image,),
-            tuple(TensorSpec(name=name, shape=(None, latent_dim)) for name in codes),
-            encode,
+            tuple(TensorSpec(name=name, shape=(None, latent_dim)) for name in model.codes),
+            lambda x: model.code(**x),
         ),
     ]
 

@@ -10,13 +10,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgen import losses
 from kgen import noise as host_noise
 from kgen.config import AEConfig, VAEConfig
 from kgen.layers.sampling import Sampling
 from kgen.likelihoods import LOG_2PI, build_likelihood
 from kgen.models.generative import GenerativeModel, Noise, Progress, to_uint8
 from kgen.networks import build_decoder, build_encoder, call
+from kgen.priors import Flow, build_prior
 from kgen.step import Objective
 
 ACTIVE = 0.01
@@ -52,6 +52,11 @@ class Autoencoder(GenerativeModel):
             autocast=False,
         )
         self.built = True
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """What :meth:`code` gives, by name: an autoencoder's log-variance is never trained."""
+        return ("mean",)
 
     @property
     def parts(self) -> dict[str, keras.Model]:
@@ -93,14 +98,25 @@ class Autoencoder(GenerativeModel):
         is to compare with PCA and never the loss: averaged over pixels, the error would weigh
         1 / (height width channels) against the KL in nats, and every latent would collapse.
         """
-        means = self.embed(images)
-        variance = means.var(axis=0)
-        self.latent_variance.assign(variance)
-        error = (self.decode(means) - images.astype(np.float32)) / 255.0
+        means, _ = self.posterior(images)
+        latents = self.to_noise(means)
+        self.latent_variance.assign(latents.var(axis=0))
+        error = (self.decode(latents) - images.astype(np.float32)) / 255.0
         return {
             "mse": float(np.mean(np.square(error))),
-            "active_units": float(np.sum(variance > ACTIVE)),
+            "active_units": float(np.sum(means.var(axis=0) > ACTIVE)),
         }
+
+    # What users and devices get, as functions of tensors.
+
+    def picture(self, z: Any) -> Any:
+        """Draw the mean of p(x | z), float32 (B, h, w, c) in [0, 1], for latents float (B, L)."""
+        return self.likelihood.mean(call(self.decoder, False, z=z))
+
+    def code(self, image: Any) -> dict[str, Any]:
+        """Read the latents off pictures float (B, h, w, c) in [0, 1]: "mean", float32 (B, L)."""
+        posterior = call(self.encoder, False, image=image)
+        return {name: posterior[name] for name in self.codes}
 
     # Pictures.
 
@@ -114,7 +130,7 @@ class Autoencoder(GenerativeModel):
 
     @cached_property
     def _decode(self) -> Callable[..., Any]:
-        return self.inference(lambda z: self.likelihood.mean(call(self.decoder, False, z=z)))
+        return self.inference(self.picture)
 
     def posterior(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Encode uint8 pictures (n, h, w, c) to (mean, logvar), each float32 (n, latent_dim)."""
@@ -126,8 +142,8 @@ class Autoencoder(GenerativeModel):
         return z
 
     def embed(self, images: np.ndarray) -> np.ndarray:
-        """Encode uint8 pictures (n, h, w, c) to their latent means, float32 (n, latent_dim)."""
-        return self.posterior(images)[0]
+        """Encode uint8 pictures (n, h, w, c) to their latents, float32 (n, latent_dim)."""
+        return self.to_noise(self.posterior(images)[0])
 
     def decode(self, z: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         """Turn latents float32 (n, latent_dim) into uint8 pictures: the mean of p(x | z)."""
@@ -150,11 +166,15 @@ class Autoencoder(GenerativeModel):
 
 @keras.saving.register_keras_serializable(package="kgen")
 class VAE(Autoencoder):
-    """An autoencoder whose latents are asked to look like N(0, I), so that it can be sampled.
+    """An autoencoder whose latents are asked to look like a known p(z), so that it can be sampled.
 
     Minimises minus the evidence lower bound, in nats summed over pixels and latents (eq. 3, 7):
 
-        -ELBO = -E_q(z|x)[log p(x|z)] + KL(q(z|x) || N(0, I))
+        -ELBO = -E_q(z|x)[log p(x|z)] + KL(q(z|x) || p(z))
+
+    The prior p(z) is N(0, I), or a flow: z = f(u) with u ~ N(0, I) and f learned. The latents that
+    :meth:`decode` takes and :meth:`embed` gives are u, so that they are standard normal whatever
+    the prior; :meth:`posterior` and :meth:`log_prior` are of z. With N(0, I) the two are the same.
 
     `kl_weight` other than 1 is the beta-VAE (Higgins et al. 2017); the reported `elbo` is always
     the true bound.
@@ -168,9 +188,21 @@ class VAE(Autoencoder):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        c = self.settings
         self.built = False
         self.sampling = Sampling(name="sampling")
+        self.prior = build_prior(c.prior, c.latent_dim, c.flow_depth, c.flow_width)
         self.built = True
+
+    @property
+    def parts(self) -> dict[str, keras.Model]:
+        """The decoder, that draws pictures, the encoder, and the flow of a learned prior."""
+        learned = {"prior": self.prior.flow} if isinstance(self.prior, Flow) else {}
+        return {**super().parts, **learned}
+
+    def optimized(self) -> dict[str, list[keras.Variable]]:
+        """The variables of encoder, decoder, likelihood and prior, moved together."""
+        return {"model": super().optimized()["model"] + self.prior.trainable_variables}
 
     def loss_and_logs(self, x: Any, labels: Any, noise: Noise, training: bool) -> Any:
         """Compute minus the ELBO, with one draw of z per picture (Kingma & Welling, eq. 7)."""
@@ -179,7 +211,7 @@ class VAE(Autoencoder):
         z = self.sampling(mean, logvar, eps=noise.get("eps"))
         raw = call(self.decoder, training, z=z, label=labels)
         reconstruction = -ops.mean(self.likelihood.log_prob(x, raw))
-        kl = ops.mean(losses.kl_standard_normal(mean, logvar))
+        kl = ops.mean(self.prior.kl(mean, logvar, z))
         elbo = -(reconstruction + kl)
         loss = reconstruction + self._kl_weight() * kl
         return loss, {
@@ -205,7 +237,7 @@ class VAE(Autoencoder):
 
     def log_prior(self, z: Any) -> Any:
         """Return log p(z) of latents float (B, L), float32 (B,), nats summed over latents."""
-        return -0.5 * ops.sum(z * z + LOG_2PI, axis=-1)
+        return self.prior.log_prob(z)
 
     @cached_property
     def _log_weight(self) -> Callable[..., Any]:
@@ -239,11 +271,37 @@ class VAE(Autoencoder):
         """
         return self.in_batches(self._log_weight, images, mean, logvar, eps, progress=progress)
 
+    def picture(self, z: Any) -> Any:
+        """Draw the mean of p(x | f(z)), float32 (B, h, w, c) in [0, 1], for noise float (B, L)."""
+        return super().picture(self.prior.from_noise(z))
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Mean and log-variance of q; with a flow the mean only: bent by it, q is no Gaussian."""
+        return ("mean",) if isinstance(self.prior, Flow) else ("mean", "logvar")
+
+    def code(self, image: Any) -> dict[str, Any]:
+        """Read the latents off pictures float (B, h, w, c) in [0, 1], float32 (B, L) each.
+
+        With an N(0, I) prior, "mean" and "logvar" of q(z | x); with a flow "mean", the noise
+        f^-1(mean) that q's mean is made of.
+        """
+        posterior = super().code(image)
+        return {**posterior, "mean": self.prior.to_noise(posterior["mean"])}
+
+    @cached_property
+    def _to_noise(self) -> Callable[..., Any]:
+        return self.inference(self.prior.to_noise)
+
+    def to_noise(self, z: np.ndarray) -> np.ndarray:
+        """Return the noise u = f^-1(z) that draws z of the posterior, float32 (n, L), come from."""
+        return self.in_batches(self._to_noise, z)
+
     def variations(self, image: np.ndarray, n: int, seed: int = 0) -> np.ndarray:
         """Draw `n` pictures similar to one uint8 picture (h, w, c): z ~ q(z | x), decoded."""
         mean, logvar = self.posterior(image[None])
         eps = host_noise.normal(seed, (n, self.settings.latent_dim))
-        return self.decode(mean + np.exp(logvar / 2) * eps)
+        return self.decode(self.to_noise(mean + np.exp(logvar / 2) * eps))
 
     def manifold(self, side: int) -> np.ndarray:
         """Decode a `side` x `side` grid over the two latents that vary most; the others are 0.

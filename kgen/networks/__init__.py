@@ -149,6 +149,23 @@ def build_decoder(
     return _module(network).decoder(latent_dim, image_shape, tuple(widths), num_classes, name)
 
 
+def build_flow(latent_dim: int, depth: int, width: int) -> "keras.Model":
+    """Build what bends noise into latents, invertibly, for a VAE with a learned prior.
+
+    Args:
+        latent_dim: length of z and of the noise u.
+        depth: number of coupling layers; from 2 * ceil(log2(latent_dim)) on, there is one for
+            every two latents in which one moves the other.
+        width: units of the two hidden layers in each.
+
+    Returns:
+        Model ``{"u": (batch, latent_dim)}`` -> z, float32 (batch, latent_dim), the identity before
+        training; its layers, but for the input, are `kgen.layers.coupling.Coupling`.
+    """
+    flow = importlib.import_module("kgen.networks.flow")
+    return flow.flow(latent_dim, depth, width)
+
+
 def build_denoiser(
     image_shape: ImageShape,
     widths: Widths = (),

@@ -16,7 +16,14 @@ MLP = {
 }
 CASES = {
     "gan": {"family": "gan", "model__dropout": 0.0, "model__discriminator_steps": 2},
-    "vae": {"family": "vae", "model__likelihood": "gaussian_learned"},
+    "vae": {"family": "vae", "model__prior": "normal", "model__likelihood": "gaussian_learned"},
+    "vae-flow": {
+        "family": "vae",
+        "model__prior": "flow",
+        "model__flow_depth": 2,
+        "model__flow_width": 8,
+        "model__likelihood": "gaussian_learned",
+    },
     "vae-bernoulli": {"family": "vae", **MLP, "model__likelihood": "bernoulli"},
     "vae-gaussian": {"family": "vae", **MLP, "model__likelihood": "gaussian"},
     "ddpm": {"family": "ddpm", "model__widths": [8], "optimizer__warmup_steps": 0},

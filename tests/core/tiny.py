@@ -14,7 +14,12 @@ NARROW = {
         "model.discriminator_widths": [8, 16],
     },
     "ae": {"model.encoder_widths": [8, 16], "model.decoder_widths": [16, 8]},
-    "vae": {"model.encoder_widths": [8, 16], "model.decoder_widths": [16, 8]},
+    "vae": {
+        "model.encoder_widths": [8, 16],
+        "model.decoder_widths": [16, 8],
+        "model.flow_depth": 2,
+        "model.flow_width": 8,
+    },
     "ddpm": {"model.widths": [8, 16], "model.num_timesteps": 20, "model.preview_steps": 2},
 }
 

@@ -19,7 +19,7 @@ SAMPLER = {"num_steps": 4}
 
 @pytest.fixture(scope="session")
 def finished_runs(tmp_path_factory) -> Path:
-    """Return a folder with a finished run of each family: gan/, ae/, vae/ and ddpm/.
+    """Return a folder with finished runs: gan/, ae/, vae/, vae_flow/ and ddpm/.
 
     Keras writes them in a process of its own: this one stays without a backend.
     """
@@ -36,9 +36,9 @@ def finished_runs(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def exported(finished_runs, tmp_path_factory):
-    """Return a function that exports a family whole, in every precision: family -> Exported.
+    """Return a function that exports a finished run whole, in every precision: name -> Exported.
 
-    Each family is exported once, so nobody may change a bundle: copy it first.
+    Each one is exported once, so nobody may change a bundle: copy it first.
     """
     made: dict[str, Exported] = {}
 
@@ -53,7 +53,8 @@ def exported(finished_runs, tmp_path_factory):
                     (found,) = out.parent.glob(f"{STAGING}*/{ACTIVATIONS_NAME}")
                     shutil.copy(found, kept)
 
-            made[family] = export(job(family, finished_runs / family), out, say=say)
+            kind = family.partition("_")[0]
+            made[family] = export(job(kind, finished_runs / family), out, say=say)
         return made[family]
 
     return get

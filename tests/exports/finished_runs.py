@@ -1,5 +1,6 @@
-"""Write a finished run of each family without training: ``python finished_runs.py FOLDER``.
+"""Write finished runs without training: ``python finished_runs.py FOLDER``.
 
+There is one of each family, and one of a VAE with a learned prior.
 Its weights are random but none is zero or one, so that every layer counts in the pictures: an
 untrained denoiser's last layer, an encoder's log-variance and every bias are zero. The averages
 have weights of their own: an export of the wrong twin draws other pictures.
@@ -27,28 +28,35 @@ NARROW = {
         "model.discriminator_widths": [8, 16],
     },
     "ae": AUTOENCODER,
-    "vae": AUTOENCODER,
+    "vae": {**AUTOENCODER, "model.prior": "normal"},
+    "vae_flow": {
+        **AUTOENCODER,
+        "model.prior": "flow",
+        "model.flow_depth": 6,
+        "model.flow_width": 16,
+    },
     "ddpm": {"model.widths": [8, 16], "model.num_timesteps": 20, "model.preview_steps": 2},
 }
 
 
 def main() -> None:
     backend.select("tensorflow", device="cpu")
-    for family in NARROW:
-        write(family, Path(sys.argv[1]) / family)
+    for case in NARROW:
+        write(case, Path(sys.argv[1]) / case)
 
 
-def write(family: str, path: Path) -> None:
+def write(case: str, path: Path) -> None:
     """Write one run."""
     from kgen import models
 
-    config = run_config.resolve(family, overrides=NARROW[family])
+    family = case.partition("_")[0]
+    config = run_config.resolve(family, overrides=NARROW[case])
     run = Run.create(config, path=path)
     model = models.build(config, IMAGE_SHAPE, ema_decay=0.9)
     twins = [twin for _, twin in model.averages]
     networks = {id(n): n for n in [*model.trained_parts.values(), *twins]}
     for stream, network in enumerate(networks.values()):
-        set_weights(network, seed=list(NARROW).index(family), stream=stream)
+        set_weights(network, seed=list(NARROW).index(case), stream=stream)
     models.save(model, run.model_file)
     run.write_summary(
         {

@@ -17,7 +17,8 @@ STEPS, BATCH, SHAPE = 4, 8, (16, 16, 1)
 OVERRIDES = {
     "gan": {"model.dropout": 0.0, "model.discriminator_steps": 2},
     "ae": {},
-    "vae": {},
+    "vae": {"model.prior": "normal"},
+    "vae-flow": {"model.prior": "flow", "model.flow_depth": 4, "model.flow_width": 16},
     "ddpm": {"model.num_timesteps": 50, "optimizer.warmup_steps": 0},
 }
 
@@ -52,9 +53,10 @@ def feed_noise(model, family):
     model.draw = draw
 
 
-def losses_and_weights(family):
-    """Train one family; return its losses (steps, logs) and its final weights as one vector."""
-    config = run_config.resolve(family, preset="quick", overrides=OVERRIDES[family])
+def losses_and_weights(case):
+    """Train one case; return its losses (steps, logs) and its final weights as one vector."""
+    family = case.partition("-")[0]
+    config = run_config.resolve(family, preset="quick", overrides=OVERRIDES[case])
     model = models.build(config, SHAPE, ema_decay=0.9)
     optimizers = build_optimizers(config.optimizer, model.optimized(), 100)
     model.compile(
@@ -77,6 +79,6 @@ def losses_and_weights(family):
 
 if __name__ == "__main__":
     results = {}
-    for family in OVERRIDES:
-        results[f"{family}_losses"], results[f"{family}_weights"] = losses_and_weights(family)
+    for case in OVERRIDES:
+        results[f"{case}_losses"], results[f"{case}_weights"] = losses_and_weights(case)
     np.savez(sys.argv[1], **results)

@@ -10,7 +10,7 @@ import pytest
 
 from kgen.config import BACKENDS
 
-FAMILIES = ("gan", "ae", "vae", "ddpm")
+CASES = ("gan", "ae", "vae", "vae-flow", "ddpm")
 
 
 @pytest.fixture(scope="module")
@@ -34,22 +34,22 @@ def trained(tmp_path_factory):
     return results
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_backends_agree_on_losses(trained, family, backend):
-    expected = trained["tensorflow"][f"{family}_losses"]
-    received = trained[backend][f"{family}_losses"]
+def test_backends_agree_on_losses(trained, case, backend):
+    expected = trained["tensorflow"][f"{case}_losses"]
+    received = trained[backend][f"{case}_losses"]
     # float32 sums in different orders differ by 1e-6 relative (measured 9e-7 after four steps).
     # TensorFlow's Adam kernel computes 1 - beta_2 in float32, 1.3e-5 below .001: second moments,
     # and with them steps, differ by about that much. Seen: 2e-5, in the VAE's KL.
     np.testing.assert_allclose(received, expected, rtol=3e-5)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_backends_agree_on_weights(trained, family, backend):
-    expected = trained["tensorflow"][f"{family}_weights"]
-    received = trained[backend][f"{family}_weights"]
+def test_backends_agree_on_weights(trained, case, backend):
+    expected = trained["tensorflow"][f"{case}_weights"]
+    received = trained[backend][f"{case}_weights"]
     difference = np.abs(received - expected)
     # Adam divides a gradient by its own size, so that a gradient that is rounding noise still moves
     # its weight by the learning rate: nearly all weights agree to rounding, and those few stay
