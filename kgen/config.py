@@ -50,6 +50,15 @@ class GANConfig(Section):
     discriminator_steps: Annotated[
         int, Option(help="Discriminator updates for each generator update (k).", low=1, high=100)
     ] = 1
+    gradient_penalty: Annotated[
+        float,
+        Option(
+            help="Weight gamma of the discriminator's gradient penalty on real pictures (R1, "
+            "approximated); 0: none.",
+            low=0,
+            high=1000,
+        ),
+    ] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -48,6 +48,27 @@ def non_saturating_generator(fake_logits: Any) -> Any:
     return _mean_softplus(-fake_logits)
 
 
+def gradient_penalty(logits: Any, moved_logits: Any, distance: float) -> Any:
+    """Keep D smooth where the data are, by its slope along one random direction per picture.
+
+    ``E ((l(x + distance * u) - l(x)) / distance)^2 / 2`` with u ~ N(0, I). For small distances it
+    is ``E |grad l(x)|^2 / 2``, the R1 penalty, whose gradient needs no second derivative here: a
+    difference of two logits has only first ones.
+
+    Source: Mescheder et al. (2018), eq. 9 (R1); Lin et al. (2025), "approximated R1".
+
+    Args:
+        logits: D's logits of real pictures, float (B,) or (B, 1).
+        moved_logits: of the same pictures plus ``distance * u``, same shape.
+        distance: standard deviation of the move, in units of the pixels.
+
+    Returns:
+        float32 scalar, to be multiplied by the penalty's weight gamma.
+    """
+    logits, moved_logits = (ops.cast(v, "float32") for v in (logits, moved_logits))
+    return 0.5 * ops.mean(ops.square((moved_logits - logits) / distance))
+
+
 GENERATOR_LOSSES: dict[str, Callable[[Any], Any]] = {
     "minimax": minimax_generator,
     "non_saturating": non_saturating_generator,

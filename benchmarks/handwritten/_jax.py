@@ -91,12 +91,16 @@ class GAN(Loop):
         """Descend once."""
         c, losses = self.model.settings, {}
         real = images.astype(jnp.float32) / 127.5 - 1.0
-        z = noise.get("z")
+        z, moves = noise.get("z"), noise.get("direction")
         if z is None:
             z = jax.random.normal(key, (c.discriminator_steps + 1, len(images), c.latent_dim))
+        if moves is None and c.gradient_penalty:
+            shape = (c.discriminator_steps, *images.shape)
+            moves = jax.random.normal(jax.random.fold_in(key, 1), shape)
         for turn in range(c.discriminator_steps):
             grad = jax.value_and_grad(self.d_loss, has_aux=True)
-            (losses["d_loss"], others), g = grad(state["d"], state, real, z[turn])
+            move = None if moves is None else moves[turn]
+            (_, (losses["d_loss"], others)), g = grad(state["d"], state, real, z[turn], move)
             d, adam = apply(self.recipe, state["d"], g, state["d_adam"], rates[0])
             state = state | others | {"d": d, "d_adam": adam}
         grad = jax.value_and_grad(self.g_loss, has_aux=True)
@@ -104,15 +108,18 @@ class GAN(Loop):
         g, adam = apply(self.recipe, state["g"], g, state["g_adam"], rates[1])
         return state | others | {"g": g, "g_adam": adam}, losses
 
-    def d_loss(self, d: Any, state: State, real: Any, z: Any) -> Any:
-        """Compute the discriminator's loss."""
+    def d_loss(self, d: Any, state: State, real: Any, z: Any, move: Any) -> Any:
+        """Compute the discriminator's loss and penalty; and the loss alone."""
         read = self.model.discriminator.stateless_call
         fake, g_other = self.draw(state["g"], state["g_other"], z)
         real_logits, d_other = read(d, state["d_other"], {"image": real}, training=True)
         fake = jax.lax.stop_gradient(fake)
         fake_logits, d_other = read(d, d_other, {"image": fake}, training=True)
-        loss = jax.nn.softplus(-real_logits).mean() + jax.nn.softplus(fake_logits).mean()
-        return loss, {"d_other": d_other, "g_other": g_other}
+        whole = loss = jax.nn.softplus(-real_logits).mean() + jax.nn.softplus(fake_logits).mean()
+        if weight := self.model.settings.gradient_penalty:
+            moved_logits, d_other = read(d, d_other, {"image": real + 0.1 * move}, training=True)
+            whole = loss + 0.5 * weight * jnp.square((moved_logits - real_logits) / 0.1).mean()
+        return whole, (loss, {"d_other": d_other, "g_other": g_other})
 
     def g_loss(self, g: Any, state: State, z: Any) -> Any:
         """Compute the generator's loss."""

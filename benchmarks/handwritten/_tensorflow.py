@@ -88,6 +88,9 @@ class GAN(Loop):
         z = noise.get("z")
         if z is None:
             z = tf.random.normal((c.discriminator_steps + 1, images.shape[0], c.latent_dim))
+        moves = noise.get("direction")
+        if moves is None and c.gradient_penalty:
+            moves = tf.random.normal((c.discriminator_steps, *images.shape))
         d_loss: Any = None
         for turn in range(c.discriminator_steps):
             fake = g({"z": z[turn]}, training=True)
@@ -98,7 +101,12 @@ class GAN(Loop):
                 d_loss = tf.reduce_mean(tf.nn.softplus(-real_logits)) + tf.reduce_mean(
                     tf.nn.softplus(fake_logits)
                 )
-            self.d_adam.apply(tape.gradient(d_loss, self.of_d), rates[0])
+                whole = d_loss
+                if c.gradient_penalty:
+                    moved_logits = d({"image": real + 0.1 * moves[turn]}, training=True)
+                    slope = (moved_logits - real_logits) / 0.1
+                    whole += 0.5 * c.gradient_penalty * tf.reduce_mean(tf.square(slope))
+            self.d_adam.apply(tape.gradient(whole, self.of_d), rates[0])
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.of_g)
             fake_logits = d({"image": g({"z": z[-1]}, training=True)}, training=True)

@@ -78,6 +78,9 @@ class GAN(Loop):
         if z is None:
             shape = (c.discriminator_steps + 1, len(images), c.latent_dim)
             z = torch.randn(shape, device=self.device)
+        moves = noise.get("direction")
+        if moves is None and c.gradient_penalty:
+            moves = torch.randn((c.discriminator_steps, *images.shape), device=self.device)
         d_loss: Any = None
         for turn in range(c.discriminator_steps):
             with torch.no_grad():
@@ -85,7 +88,12 @@ class GAN(Loop):
             real_logits = d({"image": real}, training=True)
             fake_logits = d({"image": fake}, training=True)
             d_loss = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
-            self.descend(d_loss, self.d_adam, "discriminator")
+            whole = d_loss
+            if c.gradient_penalty:
+                moved_logits = d({"image": real + 0.1 * moves[turn]}, training=True)
+                slope = (moved_logits - real_logits) / 0.1
+                whole = d_loss + 0.5 * c.gradient_penalty * slope.square().mean()
+            self.descend(whole, self.d_adam, "discriminator")
         fake_logits = d({"image": g({"z": z[-1]}, training=True)}, training=True)
         g_loss = F.softplus(-fake_logits).mean()
         self.descend(g_loss, self.g_adam)

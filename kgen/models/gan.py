@@ -15,6 +15,9 @@ from kgen.models.generative import GenerativeModel, Noise, Progress, to_uint8
 from kgen.networks import build_discriminator, build_generator, call
 from kgen.step import Objective
 
+PENALTY_DISTANCE = 0.1
+"""How far, in pixels of [-1, 1], the gradient penalty moves a picture: a grey level is 0.008."""
+
 
 @keras.saving.register_keras_serializable(package="kgen")
 class GAN(GenerativeModel):
@@ -56,9 +59,18 @@ class GAN(GenerativeModel):
         return ops.cast(images, "float32") / 127.5 - 1.0
 
     def draw(self, batch_size: int, seed: Any) -> Noise:
-        """Draw z ~ N(0, I): one for each discriminator update, one for the generator's."""
-        shape = (self.settings.discriminator_steps + 1, batch_size, self.settings.latent_dim)
-        return {"z": keras.random.normal(shape, seed=seed)}
+        """Draw z ~ N(0, I): one for each discriminator update, one for the generator's.
+
+        With a gradient penalty also `direction` ~ N(0, I), shaped as the pictures: where each
+        discriminator update looks.
+        """
+        c = self.settings
+        shape = (c.discriminator_steps + 1, batch_size, c.latent_dim)
+        noise = {"z": keras.random.normal(shape, seed=seed)}
+        if c.gradient_penalty:
+            shape = (c.discriminator_steps, batch_size, *self.image_shape)
+            noise["direction"] = keras.random.normal(shape, seed=seed)
+        return noise
 
     def optimized(self) -> dict[str, list[keras.Variable]]:
         """The discriminator's and the generator's variables."""
@@ -72,7 +84,7 @@ class GAN(GenerativeModel):
         variables = self.optimized()
         for turn in range(self.settings.discriminator_steps):
             yield Objective(
-                loss=lambda z=noise["z"][turn]: self.discriminator_loss(x, z, labels, training),
+                loss=lambda turn=turn: self.discriminator_loss(x, turn, noise, labels, training),
                 variables=variables["discriminator"],
                 optimizer=self.optimizer.members["discriminator"],
             )
@@ -82,8 +94,14 @@ class GAN(GenerativeModel):
             optimizer=self.optimizer.members["generator"],
         )
 
-    def discriminator_loss(self, real: Any, z: Any, labels: Any, training: bool) -> Any:
-        """How badly the discriminator tells real from fake: minus eq. 1, as a function of D."""
+    def discriminator_loss(
+        self, real: Any, turn: int, noise: Noise, labels: Any, training: bool
+    ) -> Any:
+        """How badly the discriminator tells real from fake: minus eq. 1, as a function of D.
+
+        The gradient penalty is part of what is minimised, but not of the `d_loss` that is reported.
+        """
+        z = noise["z"][turn]
         fake = ops.stop_gradient(call(self.generator, training, z=z, label=labels))
         real_logits = call(self.discriminator, training, image=real, label=labels)
         fake_logits = call(self.discriminator, training, image=fake, label=labels)
@@ -93,6 +111,14 @@ class GAN(GenerativeModel):
             "d_real": ops.mean(ops.sigmoid(real_logits)),
             "d_fake": ops.mean(ops.sigmoid(fake_logits)),
         }
+        if weight := self.settings.gradient_penalty:
+            if self.settings.dropout:
+                # Two readings under different dropout differ whatever the slope: do without it.
+                real_logits = call(self.discriminator, False, image=real, label=labels)
+            moved = real + PENALTY_DISTANCE * noise["direction"][turn]
+            moved_logits = call(self.discriminator, False, image=moved, label=labels)
+            penalty = losses.gradient_penalty(real_logits, moved_logits, PENALTY_DISTANCE)
+            loss = loss + weight * penalty
         return loss, logs
 
     def generator_loss(self, z: Any, labels: Any, training: bool) -> Any:

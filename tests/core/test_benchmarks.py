@@ -15,7 +15,12 @@ MLP = {
     "model__decoder_widths": [12],
 }
 CASES = {
-    "gan": {"family": "gan", "model__dropout": 0.0, "model__discriminator_steps": 2},
+    "gan": {
+        "family": "gan",
+        "model__dropout": 0.0,
+        "model__discriminator_steps": 2,
+        "model__gradient_penalty": 0.5,
+    },
     "vae": {"family": "vae", "model__prior": "normal", "model__likelihood": "gaussian_learned"},
     "vae-flow": {
         "family": "vae",
@@ -34,7 +39,8 @@ def noise(family, config):
     """Make the noise of a step, by the names that the model draws it under."""
     latent = (BATCH, getattr(config.model, "latent_dim", 0))
     if family == "gan":
-        return {"z": normal(1, (config.model.discriminator_steps + 1, *latent))}
+        k = config.model.discriminator_steps
+        return {"z": normal(1, (k + 1, *latent)), "direction": normal(2, (k, BATCH, 16, 16, 1))}
     if family == "vae":
         return {"eps": normal(1, latent)}
     return {"t": np.arange(BATCH, dtype=np.int32) * 2, "eps": normal(1, (BATCH, 16, 16, 1))}

@@ -84,6 +84,41 @@ def test_certainty_overflows_nothing_even_in_half_precision(logit):
         assert np.isfinite(value(loss(logits)))
 
 
+def directions(dim: int) -> np.ndarray:
+    """Rows whose mean outer product is exactly I, as that of u ~ N(0, I) is on average."""
+    return np.sqrt(dim) * np.eye(dim)
+
+
+def test_the_gradient_penalty_of_a_linear_discriminator_is_golden_r1_at_any_distance():
+    golden = GOLDEN["gan"]["penalties"]
+    w = np.array(golden["linear_critic_w"])
+    x = np.random.default_rng(0).normal(size=(len(w), len(w)))
+    for distance in (0.1, 2.0):
+        moved = x + distance * directions(len(w))
+        penalty = losses.gradient_penalty(np.float32(x @ w), np.float32(moved @ w), distance)
+        # float32 logits of size 4, differences of size 0.1: 4 * 2**-24 / 0.1 = 2e-6, twice squared
+        assert_allclose(10 * value(penalty), golden["r1_gamma10"], rtol=1e-5)
+
+
+def test_the_gradient_penalty_of_a_curved_discriminator_tends_to_r1():
+    # l(x) = |x|^2 / 2 has the gradient x. Along u of squared length n, ((l(x + s u) - l(x)) / s)^2
+    # is (x.u + s n / 2)^2: the mean over u and -u has no cross term, so n^2 s^2 / 4 is all that is
+    # left besides (x.u)^2, whose mean is |x|^2.
+    x, n = np.array([0.5, -1.5, 1.0]), 3
+    u = np.concatenate([directions(n), -directions(n)])
+    logits = np.full(len(u), x @ x / 2)
+    for s in (1.0, 0.1):
+        moved = ((x + s * u) ** 2).sum(-1) / 2
+        penalty = losses.gradient_penalty(np.float32(logits), np.float32(moved), s)
+        # float32: as above
+        assert_allclose(value(penalty), (x @ x + n * n * s * s / 4) / 2, rtol=1e-5)
+
+
+def test_a_flat_discriminator_pays_no_gradient_penalty_even_in_half_precision():
+    logits = ops.convert_to_tensor(np.full((4, 1), 1e4), dtype="float16")
+    assert value(losses.gradient_penalty(logits, logits, 0.1)) == 0.0
+
+
 def test_the_kl_is_golden_summed_over_latents_and_per_latent():
     golden = GOLDEN["vae"]["formulas"]["kl_diag_gaussian_to_std"]
     mean, logvar = np.float32(golden["mean"]), np.float32(golden["logvar"])

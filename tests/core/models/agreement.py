@@ -15,7 +15,11 @@ from kgen.optimizers import build_optimizers
 
 STEPS, BATCH, SHAPE = 4, 8, (16, 16, 1)
 OVERRIDES = {
-    "gan": {"model.dropout": 0.0, "model.discriminator_steps": 2},
+    "gan": {
+        "model.dropout": 0.0,
+        "model.discriminator_steps": 2,
+        "model.gradient_penalty": 0.5,
+    },
     "ae": {},
     "vae": {"model.prior": "normal"},
     "vae-flow": {"model.prior": "flow", "model.flow_depth": 4, "model.flow_width": 16},
@@ -38,8 +42,11 @@ def feed_noise(model, family):
     c = model.settings
     rng = np.random.Generator(np.random.Philox(5))
     if family == "gan":
-        size = (STEPS, c.discriminator_steps + 1, BATCH, c.latent_dim)
-        tables = {"z": normal(2, size)}
+        k = c.discriminator_steps
+        tables = {
+            "z": normal(2, (STEPS, k + 1, BATCH, c.latent_dim)),
+            "direction": normal(7, (STEPS, k, BATCH, *SHAPE)),
+        }
     elif family == "ddpm":
         t = rng.integers(0, c.num_timesteps, (STEPS, BATCH)).astype(np.int32)
         tables = {"t": t, "eps": normal(3, (STEPS, BATCH, *SHAPE))}
