@@ -57,10 +57,20 @@ class DDPM(GenerativeModel):
         return ops.cast(images, "float32") / 127.5 - 1.0
 
     def draw(self, batch_size: int, seed: Any) -> Noise:
-        """Draw t, int32 uniform in [0, num_timesteps), and eps ~ N(0, I) of the batch's shape."""
+        """Draw t, int32 in [0, num_timesteps), and eps ~ N(0, I) of the batch's shape.
+
+        Each t is uniform, but those of a batch are one grid, moved at random: every batch sees
+        all amounts of noise evenly, so that its loss says less about which t it happened to draw.
+
+        Source: Kingma et al. (2021), appendix I.1.
+        """
         # A generator moves on by itself; a fixed seed would give t and eps the same bits.
         second = seed + 1 if isinstance(seed, int) else seed
-        t = keras.random.randint((batch_size,), 0, self.settings.num_timesteps, seed=seed)
+        length = self.settings.num_timesteps
+        grid = ops.cast(ops.arange(batch_size), "float32") / ops.cast(batch_size, "float32")
+        u: Any = (grid + keras.random.uniform((), seed=seed)) % 1.0
+        # Rounding may take the product up to num_timesteps.
+        t = ops.minimum(ops.cast(u * length, "int32"), length - 1)
         eps = keras.random.normal((batch_size, *self.image_shape), seed=second)
         return {"t": t, "eps": eps}
 
