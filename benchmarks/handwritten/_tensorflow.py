@@ -102,7 +102,7 @@ class GAN(Loop):
                     tf.nn.softplus(fake_logits)
                 )
                 whole = d_loss
-                if c.gradient_penalty:
+                if c.gradient_penalty and moves is not None:
                     moved_logits = d({"image": real + 0.1 * moves[turn]}, training=True)
                     slope = (moved_logits - real_logits) / 0.1
                     whole += 0.5 * c.gradient_penalty * tf.reduce_mean(tf.square(slope))

@@ -89,7 +89,7 @@ class GAN(Loop):
             fake_logits = d({"image": fake}, training=True)
             d_loss = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
             whole = d_loss
-            if c.gradient_penalty:
+            if c.gradient_penalty and moves is not None:
                 moved_logits = d({"image": real + 0.1 * moves[turn]}, training=True)
                 slope = (moved_logits - real_logits) / 0.1
                 whole = d_loss + 0.5 * c.gradient_penalty * slope.square().mean()
