@@ -25,7 +25,7 @@ class BundleSource(Drawing):
         table = bundle.sampler(num_steps)
         super().__init__(
             Target(
-                name=f"{manifest.training.get('run') or bundle.path.resolve().name} {precision}",
+                name=manifest.training.get("run") or bundle.path.resolve().name,
                 kind="bundle",
                 family=manifest.kind,
                 path=str(bundle.path),

@@ -261,5 +261,6 @@ def _left_out(differing: Sequence[str]) -> tuple[str, ...]:
 
 def _plain(row: Row) -> tuple[str, ...]:
     first, *others = (cell or "-" for cell in row.cells)
-    pairs = zip(others, row.verdicts, strict=True)
-    return (row.label, row.direction, first, *(w for c, v in pairs for w in (c, v or "-")))
+    words = ("no difference" if verdict == SAME else verdict or "-" for verdict in row.verdicts)
+    pairs = zip(others, words, strict=True)
+    return (row.label, row.direction, first, *(text for pair in pairs for text in pair))
