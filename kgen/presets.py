@@ -13,7 +13,7 @@ PRESETS: dict[str, dict[str, Values]] = {
         # Half of the networks' default widths, and small batches: on a small budget, more steps
         # beat wider ones.
         "quick": {
-            # The penalty, in place of dropout, is what large steps need: docs/gan.md, section 6.
+            # The penalty, in place of dropout, is what large steps need: docs/gan.md, section 5.
             "model": {
                 "generator_widths": [64, 32],
                 "discriminator_widths": [32, 64],

@@ -74,7 +74,7 @@ def prepare(config: RunConfig, reporter: Reporter | None = None) -> Setup:
     device.set_seed(seed)
     model = models.build(config, shape, decay)
     model.compile(
-        optimizer=build_optimizers(config.optimizer, model.optimized(), total),
+        optimizer=build_optimizers(config.optimizer, model.optimized(), total, model.updates()),
         jit_compile=device.jit_compile(),
         auto_scale_loss=False,
     )

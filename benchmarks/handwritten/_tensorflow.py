@@ -88,7 +88,7 @@ class GAN(Loop):
         z = noise.get("z")
         if z is None:
             z = tf.random.normal((c.discriminator_steps + 1, images.shape[0], c.latent_dim))
-        moves = noise.get("direction")
+        moves: Any = noise.get("direction")
         if moves is None and c.gradient_penalty:
             moves = tf.random.normal((c.discriminator_steps, *images.shape))
         d_loss: Any = None

@@ -78,7 +78,7 @@ class GAN(Loop):
         if z is None:
             shape = (c.discriminator_steps + 1, len(images), c.latent_dim)
             z = torch.randn(shape, device=self.device)
-        moves = noise.get("direction")
+        moves: Any = noise.get("direction")
         if moves is None and c.gradient_penalty:
             moves = torch.randn((c.discriminator_steps, *images.shape), device=self.device)
         d_loss: Any = None

@@ -79,6 +79,10 @@ class GAN(GenerativeModel):
             "generator": self.generator.trainable_variables,
         }
 
+    def updates(self) -> dict[str, int]:
+        """The discriminator's k updates of a step."""
+        return {"discriminator": self.settings.discriminator_steps}
+
     def objectives(self, x: Any, labels: Any, noise: Noise, training: bool) -> Iterator[Objective]:
         """Yield the discriminator's objective k times, then the generator's."""
         variables = self.optimized()

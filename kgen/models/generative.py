@@ -108,6 +108,10 @@ class GenerativeModel(keras.Model):
     def optimized(self) -> dict[str, list[keras.Variable]]:
         """The variables that each optimizer moves, by the optimizer's name."""
 
+    def updates(self) -> dict[str, int]:
+        """How often each optimizer moves in a step, by its name, where that is not once."""
+        return {}
+
     @abstractmethod
     def generate(self, n: int, *, seed: int = 0, progress: Progress | None = None) -> np.ndarray:
         """Draw `n` pictures, uint8 (n, height, width, channels)."""

@@ -20,6 +20,8 @@ CASES = {
         "model__dropout": 0.0,
         "model__discriminator_steps": 2,
         "model__gradient_penalty": 0.5,
+        # The loops have one rate a step, kgen one for each of the two discriminator updates.
+        "optimizer__decay": "constant",
     },
     "vae": {"family": "vae", "model__prior": "normal", "model__likelihood": "gaussian_learned"},
     "vae-flow": {
