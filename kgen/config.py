@@ -68,7 +68,7 @@ class AEConfig(Section):
     network: Annotated[str, Option(help="Kind of network.", choices=("conv", "mlp"))] = "conv"
     latent_dim: Annotated[
         int, Option(help="Length of the latent vector z.", low=1, high=65_536)
-    ] = 16
+    ] = 32
     encoder_widths: Annotated[
         tuple[int, ...],
         Option(
@@ -110,9 +110,11 @@ class VAEConfig(AEConfig):
         Option(help="Distribution of z: N(0, I), or a flow that learns it.",
                choices=("normal", "flow")),
     ] = "normal"  # fmt: skip
-    flow_depth: Annotated[int, Option(help="Coupling layers of a flow prior.", low=1, high=256)] = 8
+    flow_depth: Annotated[int, Option(help="Coupling layers of a flow prior.", low=1, high=256)] = (
+        10
+    )
     flow_width: Annotated[
-        int, Option(help="Hidden units of each coupling layer.", low=1, high=65_536)
+        int, Option(help="Hidden units of each layer of a flow prior.", low=1, high=65_536)
     ] = 128
     kl_weight: Annotated[
         float, Option(help="Weight of the KL term; 1 is the ELBO.", low=0, high=1000)

@@ -86,7 +86,8 @@ class Coupling(keras.layers.Layer):
         """Return the x that `y`, float (B, len(kept)), is made of, and log|det dx/dy|, (B,)."""
         y = ops.cast(y, "float32")
         log_scale, shift = self._amounts(y)
-        return (y - shift) * ops.exp(-log_scale), -ops.sum(log_scale, axis=-1)
+        # Divided, not times exp(-s): CoreML has no negation.
+        return (y - shift) / ops.exp(log_scale), -ops.sum(log_scale, axis=-1)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape unchanged."""
