@@ -56,7 +56,7 @@ def of_values(values: Mapping[str, Value], n: int) -> tuple[str, ...]:
     if precision.value > max(MISLEADING, 2 * coverage.value):
         said.append(
             f"A precision of {precision.value:.2f} says little beside a coverage of "
-            f"{coverage.value:.2f}: precision alone takes even uniform noise for real."
+            f"{coverage.value:.2f}: precision alone can take even uniform noise for real."
         )
     return tuple(said)
 

@@ -32,7 +32,7 @@ VALUES: dict[str, Entry] = {
         label="precision",
         group="quality", better="higher", form=".3f", of_features=True,
         reading="The share of generated pictures that lie where real ones lie.",
-        caveat="Precision alone calls uniform noise good, and blurred pictures better than real "
+        caveat="Precision alone can call uniform noise good, and blurred pictures better than real "
         "ones: one odd real picture makes a large ball that anything falls into. Believe it only "
         "with density and coverage.",
         source="Kynkäänniemi et al. (2019), eq. 2",
