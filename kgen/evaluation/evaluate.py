@@ -108,7 +108,8 @@ def evaluate(
             f"{reals.name} are {reals.reference.images.shape}. Name pictures of its own size with "
             "--data."
         )
-    findings = _drawn(source, reals, extractor, request, progress)
+    findings = Findings(warnings=source.warnings)
+    findings |= _drawn(source, reals, extractor, request, progress)
     if source.model is not None and "model" in request.groups:
         findings |= diagnostics.examine(
             source.model, reals.reference_images(NUMBER_EXAMINED), reals.train_images(),

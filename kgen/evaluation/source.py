@@ -32,14 +32,14 @@ class Source(ABC):
         image_shape: (height, width, channels).
         content: hash of everything that decides what it draws.
         model: the model in Keras, where there is one.
-        seconds: that the last :meth:`draw` took for its pictures, its first lot left out, if it
-            is not the only one: the first compiles.
+        warnings: sentences about what could not be evaluated.
     """
 
     target: Target
     image_shape: tuple[int, int, int]
     content: str
     model: GenerativeModel | None = None
+    warnings: tuple[str, ...] = ()
 
     @abstractmethod
     def draw(self, n: int, seed: int, progress: Progress) -> Iterator[np.ndarray]:
@@ -132,27 +132,26 @@ class PictureSource(Source):
 
     Args:
         path: as for :func:`kgen.data.load`.
-        image_shape: that the pictures are scaled to, as the real ones are.
+        image_shape: of the real pictures, which they must have.
         on_progress: called with (pictures read, pictures in all).
 
     Raises:
-        KgenError: they cannot be read.
+        KgenError: they cannot be read, or are of another size.
     """
 
     def __init__(
         self, path: str, image_shape: tuple[int, int, int], on_progress: Progress | None = None
     ):
-        height, width, channels = image_shape
         native = data.load(path, on_progress=on_progress)
-        if native.images.shape != image_shape and height == width:
-            native = data.load(path, image_size=height, channels=channels, on_progress=on_progress)
         if native.images.shape != image_shape:
+            # Scaling is a choice of its own, and two ways of it differ by more than two models do.
             raise KgenError(
-                f"{path} takes pictures as large as the real ones, {height} x {width} with "
-                f"{channels} channels. Received: {native.images.shape}."
+                f"{path} takes pictures as the real ones are, {_words(image_shape)}. Received: "
+                f"{_words(native.images.shape)}. Scale them first, or name real pictures of their "
+                "own size with --data."
             )
         self.images = native.images
-        self.skipped = native.skipped
+        self.warnings = _unread(path, native.skipped)
         self.target = Target(name=native.name, kind="pictures", path=path)
         self.image_shape = image_shape
         self.content = data_hash(native.images)
@@ -173,6 +172,21 @@ class PictureSource(Source):
             rows = places[start : start + LOT]
             yield self.images.gather(rows)
             progress(start + len(rows), n)
+
+
+def _unread(path: str, skipped: tuple[str, ...]) -> tuple[str, ...]:
+    """Say which pictures could not be read, if there are any: the first few by name."""
+    if not skipped:
+        return ()
+    some = ", ".join(skipped[:3]) + (", ..." if len(skipped) > 3 else "")
+    pictures = "picture" if len(skipped) == 1 else "pictures"
+    return (f"{len(skipped)} {pictures} of {path} could not be read and are left out: {some}.",)
+
+
+def _words(shape: tuple[int, int, int]) -> str:
+    """Say how large a picture is."""
+    height, width, channels = shape
+    return f"{height} x {width} {'in colour' if channels == 3 else 'grey'}"
 
 
 def drawing_part(model: GenerativeModel) -> Any:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kgen.errors import KgenError
 from kgen.evaluation.record import Target
@@ -58,8 +59,22 @@ def test_pictures_made_elsewhere_are_handed_over_evenly_and_once(made):
     assert (len(source), source.target.kind, source.target.name) == (250, "pictures", "made")
 
 
-def test_pictures_made_elsewhere_are_scaled_to_the_real_ones(made):
-    assert PictureSource(made, (16, 16, 3)).images.shape == (16, 16, 3)
+@pytest.mark.parametrize(
+    ("shape", "words"), [((16, 16, 1), "16 x 16 grey"), ((8, 8, 3), "8 x 8 in colour")]
+)
+def test_pictures_of_another_size_or_colour_are_refused_and_not_scaled(made, shape, words):
+    with pytest.raises(KgenError, match=rf"{words}\. Received: 8 x 8 grey\. Scale them first"):
+        PictureSource(made, shape)
+
+
+def test_pictures_that_cannot_be_read_are_told_of(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8)).astype(np.uint8)
+    for i, picture in enumerate(pixels):
+        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+    (tmp_path / "bad.png").write_text("no picture")
+    [sentence] = PictureSource(str(tmp_path), (8, 8, 1)).warnings
+    assert sentence.startswith("1 picture of ")
+    assert "bad.png" in sentence
 
 
 def test_more_pictures_than_there_are_say_so(made):
