@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kgen.evaluation import EXTRACTORS, GROUPS
 from kgen.option import Option
 from kgen_cli.options import config_options, dim, number
 from kgen_cli.request import MAX_SEED
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from kgen.evaluation.source import Source
 
 PhaseProgress = Callable[[str, int, int], None]
-
-GROUPS = ("quality", "memorisation", "model", "steps")
-"""The parts of an evaluation."""
-EXTRACTORS = ("auto", "lenet64-v1", "inception")
 
 
 def _number(*names: str, limits: Option, default: str) -> Any:

@@ -15,7 +15,7 @@ from kgen import __version__ as version
 from kgen import device
 from kgen.data import ArrayImages
 from kgen.errors import KgenError
-from kgen.evaluation import diagnostics
+from kgen.evaluation import GROUPS, diagnostics
 from kgen.evaluation.diagnostics import ddpm
 from kgen.evaluation.extraction.extractor import Extractor
 from kgen.evaluation.extraction.features import Features
@@ -28,9 +28,6 @@ from kgen.evaluation.record import Findings, Protocol, Record
 from kgen.evaluation.source import PictureSource, Source
 from kgen.models.ddpm import DDPM
 
-GROUPS = ("quality", "memorisation", "model", "steps")
-"""The parts of an evaluation: numbers on features, copies, what the family itself can say, and
-how quality depends on the number of sampling steps."""
 NUMBER, NUMBER_DDPM, NUMBER_STEPS = 10_000, 2_000, 1_000
 """Pictures that are drawn; fewer of a ddpm, which takes its time, and again with fewer steps."""
 NUMBER_EXAMINED = 2_000

@@ -5,7 +5,6 @@ import io
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import numpy as np
@@ -17,42 +16,9 @@ from kgen_exports import report
 from kgen_exports.export import prove
 from kgen_exports.report.record import BINS, gate, reading
 from tests.exports import tiny_bundle
+from tests.markup import Page
 
-VOID = {"meta", "img", "br", "hr", "input", "link"}
 KINDS = ("gan", "vae", "ddpm")
-
-
-class Page(HTMLParser):
-    """A page taken apart: its elements, and the text of it."""
-
-    def __init__(self, source):
-        super().__init__()
-        self.elements, self.words, self.open, self.unbalanced = [], [], [], []
-        self.feed(source)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.unbalanced.append(tag)
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.words.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Which extractor pictures are compared by."""
 
 from kgen.errors import KgenError
+from kgen.evaluation import EXTRACTORS
 from kgen.evaluation.extraction import extractor
 from kgen.evaluation.extraction.extractor import Extractor, Progress
 from kgen.evaluation.extraction.own import own_extractor
@@ -8,7 +9,6 @@ from kgen.evaluation.reals import Reals
 from kgen.files import cache_folder
 from kgen.option import unknown_name
 
-NAMES = ("auto", extractor.PINNED, "inception")
 CLOTHES = ("embedded", "fashion_mnist")
 """Data that the pinned extractor is of."""
 
@@ -17,16 +17,15 @@ def extractor_for(name: str, reals: Reals, progress: Progress | None = None) -> 
     """Open an extractor for real pictures, or train one.
 
     Args:
-        name: one of :data:`NAMES`. ``auto`` is the pinned extractor for Fashion-MNIST in its own
-            size, and for other data one that is trained on them once and kept.
+        name: one of :data:`kgen.evaluation.EXTRACTORS`.
         reals: what it is for.
         progress: called with (steps done, steps in all) while it is trained.
 
     Raises:
         KgenError: the name is unknown, or the extractor takes pictures of another size.
     """
-    if name not in NAMES:
-        raise unknown_name("extractor", name, list(NAMES))
+    if name not in EXTRACTORS:
+        raise unknown_name("extractor", name, list(EXTRACTORS))
     shape = reals.train.images.shape
     fits = shape == (28, 28, 1)
     if name == "inception":

@@ -10,7 +10,7 @@ from kgen.evaluation.report import catalogue
 from kgen.evaluation.report.compare import BETTER, EQUAL, SAME, UNKNOWN, WORSE, Comparison, judge
 from kgen.evaluation.report.compare_page import page
 from tests.core.evaluation import records
-from tests.core.evaluation.markup import Page
+from tests.markup import Page
 
 
 def judged(name, first, second):

@@ -16,7 +16,7 @@ from kgen.evaluation.report.curve import drawing
 from kgen.evaluation.report.page import page
 from kgen.evaluation.report.verdict import placed, verdict, written
 from tests.core.evaluation import records
-from tests.core.evaluation.markup import Page
+from tests.markup import Page
 
 EVIL = """<script>alert("1")</script>&'"""
 FAMILIES = ("gan", "vae", "ddpm")
