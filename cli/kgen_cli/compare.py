@@ -23,6 +23,7 @@ from kgen_cli.evaluating import (
     Seed,
     computing,
     kept,
+    start,
 )  # fmt: skip
 from kgen_cli.options import with_options
 from kgen_cli.progress import phases
@@ -67,11 +68,7 @@ def judge(
             f"--out takes a file that does not exist yet. Received: {out}. Choose another, or "
             "replace a file with --force."
         )
-    session.start(
-        backend_name=values.get("training__backend"),
-        device=values.get("training__device", "auto"),
-        debug=here.debug,
-    )
+    start(values, here.debug)
     from kgen.evaluation.report.compare import Comparison
     from kgen.evaluation.report.compare_page import page
     from kgen.files import write_text

@@ -22,6 +22,7 @@ from kgen_cli.evaluating import (
     Seed,
     computing,
     kept,
+    start,
 )  # fmt: skip
 from kgen_cli.options import dim, with_options
 from kgen_cli.progress import phases
@@ -65,11 +66,7 @@ def judge(
     )  # fmt: skip
     place = locate(target, here.runs_root)
     folder = out or place.folder
-    session.start(
-        backend_name=values.get("training__backend"),
-        device=values.get("training__device", "auto"),
-        debug=here.debug,
-    )
+    start(values, here.debug)
     with phases() as progress, session.runtimes_hushed(here.debug):
         record = _evaluated(place, asked, folder, force, progress)
     print_table(COLUMNS, rows(record))
