@@ -100,8 +100,13 @@ def precisions(manifest: Manifest) -> list[str]:
 def fill(name: str, values: Mapping[str, Any], words: set[str]) -> str:
     """Fill in a piece of snippets/readme, without the lines of words that do not apply."""
     folder = resources.files("kgen_exports") / "snippets" / "readme"
+    return fill_text((folder / f"{name}.txt").read_text(encoding="utf-8"), values, words)
+
+
+def fill_text(text: str, values: Mapping[str, Any], words: set[str]) -> str:
+    """Fill in a template, without the ``?word`` lines of words that do not apply."""
     kept = []
-    for line in (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         word, _, rest = line[1:].partition(" ") if line.startswith("?") else ("", "", line)
         if not word or word in words:
             kept.append(rest)

@@ -1,0 +1,59 @@
+import CoreGraphics
+import Foundation
+import KgenCore
+
+/// Owns the painter, so that drawing happens off the main thread, one picture at a time.
+actor Studio {
+    private let manifest: Manifest
+    private let painter: Painter
+
+    init(_ manifest: Manifest) throws {
+        self.manifest = manifest
+        painter = try Painter(manifest, open: openNetwork)
+    }
+
+    var titles: [String] {
+        painter.ways.map(\.title)
+    }
+
+    /// Draw a picture by the way at this place of `titles`.
+    func draw(
+        way: Int, seed: UInt64, label: Int32, onStep: @Sendable (Step) -> Void
+    ) throws {
+        _ = try painter.draw(painter.ways[way], seed: seed, label: label) { step in
+            try Task.checkCancellation()
+            onStep(step)
+        }
+    }
+
+    /// Compare this device's pictures with Keras's.
+    func test(onStep: @Sendable (Step) -> Void, onCheck: @Sendable (Check) -> Void) throws {
+        try selfTest(
+            manifest, painter,
+            onStep: { step in
+                try Task.checkCancellation()
+                onStep(step)
+            },
+            onCheck: onCheck)
+    }
+}
+
+/// The place of a file in the app's bundle.
+func resource(_ path: String) throws -> URL {
+    guard let url = Bundle.main.url(forResource: path, withExtension: nil) else {
+        throw StarterError("\(path) is not in the app. Add it to App/Resources.")
+    }
+    return url
+}
+
+/// A picture's values as an image.
+func cgImage(_ picture: [Float], _ image: ImageSpec) -> CGImage? {
+    guard let provider = CGDataProvider(data: Data(rgba(picture, image)) as CFData) else {
+        return nil
+    }
+    return CGImage(
+        width: image.width, height: image.height, bitsPerComponent: 8, bitsPerPixel: 32,
+        bytesPerRow: 4 * image.width, space: CGColorSpaceCreateDeviceRGB(),
+        bitmapInfo: CGBitmapInfo(rawValue: CGImageAlphaInfo.noneSkipLast.rawValue),
+        provider: provider, decode: nil, shouldInterpolate: false, intent: .defaultIntent)
+}

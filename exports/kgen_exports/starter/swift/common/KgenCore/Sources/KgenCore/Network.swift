@@ -1,0 +1,17 @@
+/// Numbers of one input.
+public enum Tensor {
+    case floats([Float])
+    case ints([Int32])
+}
+
+/// An opened model file: numbers of one picture in, by the names of its inputs; its output out.
+public protocol Network {
+    func run(_ feeds: [String: Tensor]) throws -> [Float]
+}
+
+/// How far a picture is: `done` of `total` calls, and its values so far.
+public struct Step: Sendable {
+    public let done: Int
+    public let total: Int
+    public let picture: [Float]
+}
