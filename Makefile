@@ -16,7 +16,7 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test test-core test-jax test-tensorflow test-torch test-web lint types wheel-check clean
+.PHONY: help run test test-core test-jax test-tensorflow test-torch test-web test-starters lint types wheel-check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -56,6 +56,9 @@ test-torch: $(VENV)/installed-for-tests ## ... on PyTorch
 test-web: $(VENV)/installed-for-tests ## open the reports in Chromium, which must be installed
 	$(BIN)/python -m pytest -m web tests/web
 	@echo "What the pages look like: $(CURDIR)/build/web"
+
+test-starters: $(VENV)/installed-for-tests ## compile the starters by Kotlin, Swift and npm, which it installs
+	$(BIN)/python -m pytest -m starters tests/exports/starter
 
 lint: $(VENV)/installed-for-tests ## check style and format
 	$(BIN)/ruff check .

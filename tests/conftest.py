@@ -30,15 +30,17 @@ for _name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREA
 # Libraries read the environment when they are imported, and pytest's plugins may import them.
 import pytest  # noqa: E402
 
+ON_REQUEST = ("web", "starters")
+"""Marks of tests that take more than Python's packages, or much time: see pyproject.toml."""
+
 
 def pytest_collection_modifyitems(config, items):
-    """Leave the tests that need a browser to `pytest -m web`, whatever else is asked for."""
-    if "web" in config.option.markexpr:
-        return
-    needing = [item for item in items if item.get_closest_marker("web") is not None]
-    if needing:
-        items[:] = [item for item in items if item.get_closest_marker("web") is None]
-        config.hook.pytest_deselected(items=needing)
+    """Leave the tests that need more than Python to `pytest -m web` and the like."""
+    unasked = [mark for mark in ON_REQUEST if mark not in config.option.markexpr]
+    left = [item for item in items if any(map(item.get_closest_marker, unasked))]
+    if left:
+        items[:] = [item for item in items if item not in left]
+        config.hook.pytest_deselected(items=left)
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,3 @@
-import CoreGraphics
-import Foundation
 import KgenCore
 
 /// Owns the painter, so that drawing happens off the main thread, one picture at a time.
@@ -36,24 +34,4 @@ actor Studio {
             },
             onCheck: onCheck)
     }
-}
-
-/// The place of a file in the app's bundle.
-func resource(_ path: String) throws -> URL {
-    guard let url = Bundle.main.url(forResource: path, withExtension: nil) else {
-        throw StarterError("\(path) is not in the app. Add it to App/Resources.")
-    }
-    return url
-}
-
-/// A picture's values as an image.
-func cgImage(_ picture: [Float], _ image: ImageSpec) -> CGImage? {
-    guard let provider = CGDataProvider(data: Data(rgba(picture, image)) as CFData) else {
-        return nil
-    }
-    return CGImage(
-        width: image.width, height: image.height, bitsPerComponent: 8, bitsPerPixel: 32,
-        bytesPerRow: 4 * image.width, space: CGColorSpaceCreateDeviceRGB(),
-        bitmapInfo: CGBitmapInfo(rawValue: CGImageAlphaInfo.noneSkipLast.rawValue),
-        provider: provider, decode: nil, shouldInterpolate: false, intent: .defaultIntent)
 }

@@ -22,7 +22,7 @@ final class LiteRTNetwork: Network {
         }
     }
 
-    func run(_ feeds: [String: Tensor]) throws -> [Float] {
+    func run(_ feeds: [String: Feed]) throws -> [Float] {
         for (place, input) in file.inputs.enumerated() {
             switch feeds[input.name] {
             case .floats(let values):

@@ -14,7 +14,7 @@ final class OnnxNetwork: Network {
         self.file = file
     }
 
-    func run(_ feeds: [String: Tensor]) throws -> [Float] {
+    func run(_ feeds: [String: Feed]) throws -> [Float] {
         var inputs: [String: ORTValue] = [:]
         for input in file.inputs {
             switch feeds[input.name] {

@@ -1,12 +1,12 @@
 /// Numbers of one input.
-public enum Tensor {
+public enum Feed {
     case floats([Float])
     case ints([Int32])
 }
 
 /// An opened model file: numbers of one picture in, by the names of its inputs; its output out.
 public protocol Network {
-    func run(_ feeds: [String: Tensor]) throws -> [Float]
+    func run(_ feeds: [String: Feed]) throws -> [Float]
 }
 
 /// How far a picture is: `done` of `total` calls, and its values so far.

@@ -68,7 +68,7 @@ public final class Painter {
     private func inOneCall(
         _ network: any Network, _ way: Way, _ label: Int32, _ noise: (Int) -> [Float]
     ) throws -> [Float] {
-        var feeds = ["noise": Tensor.floats(noise(0))]
+        var feeds = ["noise": Feed.floats(noise(0))]
         if way.file.takes("step_noise") {
             feeds["step_noise"] = .floats(way.table.steps.indices.flatMap { noise($0 + 1) })
         }
@@ -82,7 +82,7 @@ public final class Painter {
     ) throws -> [Float] {
         var xt = noise(0)
         for (i, step) in way.table.steps.enumerated() {
-            var feeds: [String: Tensor] = ["xt": .floats(xt), "t": .ints([step.timestep])]
+            var feeds: [String: Feed] = ["xt": .floats(xt), "t": .ints([step.timestep])]
             if way.file.takes("label") { feeds["label"] = .ints([label]) }
             let prediction = try network.run(feeds)
             let z = step.sigma > 0 ? noise(i + 1) : nil

@@ -31,7 +31,7 @@ public final class Painter {
     ) throws -> [Float] {
         let count = manifest.latentDim
         let z = KgenNoise.normal(seed: seed, count: count, start: UInt64(index * count))
-        var feeds = ["z": Tensor.floats(z)]
+        var feeds = ["z": Feed.floats(z)]
         if way.file.takes("label") { feeds["label"] = .ints([label]) }
         let picture = try network.run(feeds)
         try onStep(Step(done: 1, total: 1, picture: picture))
