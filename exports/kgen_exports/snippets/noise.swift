@@ -1,6 +1,6 @@
 // Noise for kgen's models, as docs/noise.md of kgen specifies it. No dependencies but Foundation,
-// for its logarithm, cosine and sine. Compared with kgen once, by hand, with Swift 6.0.3 on Linux:
-// equal words, equal normals. Not run in kgen's tests, nor on a phone.
+// for its logarithm, cosine and sine. Compared with kgen by make test-starters, with Swift
+// 6.0.3 on Linux. Not run on a phone.
 
 import Foundation
 
