@@ -16,10 +16,11 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test test-core test-jax test-tensorflow test-torch test-web test-starters lint types wheel-check clean
+.PHONY: help run test test-core test-jax test-tensorflow test-torch test-web test-starters \
+	test-old-runtimes test-arm64 test-devices test-android lint types wheel-check clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 28
 
 run: $(VENV)/installed ## train a GAN, a VAE and a DDPM, export them, draw with the exported files
 	@mkdir -p $(PICTURES)
@@ -56,6 +57,21 @@ test-torch: $(VENV)/installed-for-tests ## ... on PyTorch
 test-web: $(VENV)/installed-for-tests ## open the reports in Chromium, which must be installed
 	$(BIN)/python -m pytest -m web tests/web
 	@echo "What the pages look like: $(CURDIR)/build/web"
+
+test-old-runtimes: $(VENV)/installed-for-tests ## run exported files in the oldest runtimes they claim
+	$(BIN)/python -m pytest -m devices tests/exports/devices/test_old_runtimes.py
+	@cat build/devices/old-runtimes.md
+
+test-arm64: $(VENV)/installed-for-tests ## run exported files on ARM64, emulated by Debian's QEMU
+	$(BIN)/python -m pytest -m devices tests/exports/devices/test_arm64.py
+	@cat build/devices/arm64.md
+
+test-devices: $(VENV)/installed-for-tests ## both of these, with one export
+	$(BIN)/python -m pytest -m devices tests/exports/devices
+	@cat build/devices/*.md
+
+test-android: $(VENV)/installed-for-tests ## build the Android package and try it, without Android
+	$(BIN)/python -m pytest -m android tests/android
 
 test-starters: $(VENV)/installed-for-tests ## compile the starters by Kotlin, Swift and npm, which it installs
 	$(BIN)/python -m pytest -m starters tests/exports/starter
@@ -100,7 +116,7 @@ ifeq ($(shell uname -s),Linux)
 	$(BIN)/pip install "$(TORCH_CPU)" \
 		|| $(BIN)/pip install --extra-index-url $(TORCH_CPU_INDEX) "$(TORCH_CPU)"
 endif
-	$(BIN)/pip install --editable ".[jax,torch,tensorboard,dev,web]"
+	$(BIN)/pip install --editable ".[jax,torch,tensorboard,dev,web,app]"
 	$(BIN)/pip check
 	@! $(BIN)/pip list --format=freeze | grep -E '^(nvidia-|triton)' \
 		|| { echo "The CUDA packages above are not for tests: see TORCH_CPU in the Makefile."; exit 1; }

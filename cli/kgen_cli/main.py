@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kgen import __version__
+from kgen_cli import app as app_command
 from kgen_cli import (
     bench,
     compare,
@@ -36,6 +37,7 @@ app.command("compare")(compare.compare)
 app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("generate")(generate.generate)
+app.command("app")(app_command.app)
 app.command("bench")(bench.bench)
 app.command("runs")(runs.runs)
 app.command("lint")(lint.lint)

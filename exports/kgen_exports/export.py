@@ -4,26 +4,24 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import psutil
 
 from kgen.errors import KgenError
 from kgen.run import Run
 from kgen_exports import fidelity, handbook, report
 from kgen_exports.divergence import ACTIVATIONS_NAME, explain
 from kgen_exports.job import Job
-from kgen_exports.manifest import Manifest
+from kgen_exports.manifest import FILE_NAME, Manifest
 from kgen_exports.proof import Check, prove
 from kgen_exports.runtime import Bundle
 from kgen_exports.runtime.session import RUNTIMES, installed
+from kgen_exports.runtimes import PACKAGES
+from kgen_exports.staging import check_free, move, staging
 
 LOG = "converter.log"
-STAGING = ".exporting-"
 USER_ERROR = 2
 """Status of a worker that ended with an error that the user can mend."""
 
@@ -62,7 +60,7 @@ def export(job: Job, out: Path, *, force: bool = False, say: Say = lambda line: 
             converter's log, which the message names.
     """
     check_finished(Run.open(job.run))
-    check_free(out, force)
+    check_free(out, force, holds="bundle", ours=lambda folder: (folder / FILE_NAME).is_file())
     check_runtimes(job)
     with staging(out) as folder:
         convert(job, folder, out, say)
@@ -111,69 +109,14 @@ def check_runtimes(job: Job) -> None:
     Raises:
         KgenError: a runtime is not installed.
     """
-    packages = {"onnxruntime": "onnxruntime", "litert": "ai-edge-litert"}
     for runtime, form in RUNTIMES.items():
         if form in job.formats and runtime not in installed():
             others = [name for name in job.formats if name != form]
             rest = f", or export --{others[0]} only" if others else ""
             raise KgenError(
                 f"Exporting {form} needs {runtime}, to run what it writes. "
-                f"Install it: pip install {packages[runtime]}{rest}."
+                f"Install it: pip install {PACKAGES[runtime]}{rest}."
             )
-
-
-def check_free(out: Path, force: bool) -> None:
-    """Refuse a folder that holds something, unless it is a bundle and `force` is set.
-
-    Raises:
-        KgenError: it does.
-    """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not out.is_dir():
-        raise KgenError(f"--out takes a folder. Received: {out}, which is a file.")
-    if not (out / "kgen.json").is_file():
-        raise KgenError(
-            f"--out takes an empty folder. Received: {out}, which holds something other than a "
-            "bundle. Choose another."
-        )
-    if not force:
-        raise KgenError(f"{out} holds a bundle. Write over it with --force, or choose another.")
-
-
-@contextmanager
-def staging(out: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `out`; it is gone afterwards, unless it was moved in place.
-
-    Raises:
-        KgenError: the disk is full, or the place is read-only.
-    """
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(out.parent)
-        folder = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=out.parent))
-    except OSError as error:
-        raise _cannot_write(out, error) from error
-    try:
-        yield folder
-    except OSError as error:
-        raise _cannot_write(out, error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_leftovers(parent: Path) -> None:
-    """Remove what exports left that were killed: their process's number is in the name."""
-    for folder in parent.glob(f"{STAGING}*"):
-        number = folder.name.removeprefix(STAGING).partition("-")[0]
-        if not (number.isdecimal() and psutil.pid_exists(int(number))):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _cannot_write(out: Path, error: OSError) -> KgenError:
-    return KgenError(
-        f"Cannot write {out}: {error.strerror or error}. Free some space or choose another folder."
-    )
 
 
 def convert(job: Job, folder: Path, out: Path, say: Say) -> None:
@@ -245,21 +188,3 @@ def with_files(manifest: Manifest, checks: tuple[Check, ...]) -> Manifest:
         for name, part in manifest.parts.items()
     }
     return replace(manifest, parts=parts)
-
-
-def move(folder: Path, out: Path) -> None:
-    """Put a finished folder in place; what was there goes away last."""
-    folder.chmod(0o777 & ~_umask())
-    if out.exists():
-        old = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=out.parent))
-        os.replace(out, old / out.name)
-        os.replace(folder, out)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        os.replace(folder, out)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

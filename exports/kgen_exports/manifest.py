@@ -65,7 +65,7 @@ class Manifest:
         data: name, licence and a note on what it was trained on.
         created: time of the export, ISO 8601.
         kgen: version that exported.
-        min_runtime: oldest version of a runtime that the files were run on, by its name.
+        min_runtime: oldest version of a runtime that runs files like these, by its name.
         schema: version of these fields.
     """
 

@@ -23,6 +23,7 @@ from kgen_exports.divergence import ACTIVATIONS_NAME, NETWORK_OF
 from kgen_exports.job import DEFAULT_STEPS, Job
 from kgen_exports.manifest import GOLDEN_NAME, TO_UINT8, FileEntry, Manifest, PartEntry
 from kgen_exports.runtime.bundle import digest
+from kgen_exports.runtimes import oldest
 
 CALIBRATION_SEED = 11
 CALIBRATION_COUNT = 128
@@ -287,6 +288,7 @@ class Exporter:
             },
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             kgen=__version__,
+            min_runtime=oldest(self.job.formats),
         )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Write finished runs without training: ``python finished_runs.py FOLDER``.
 
-There is one of each family, and one of a VAE with a learned prior.
+There is one of each family, one of a VAE with a learned prior, and two of Dense layers only.
 Its weights are random but none is zero or one, so that every layer counts in the pictures: an
 untrained denoiser's last layer, an encoder's log-variance and every bias are zero. The averages
 have weights of their own: an export of the wrong twin draws other pictures.
@@ -36,6 +36,19 @@ NARROW = {
         "model.flow_width": 16,
     },
     "ddpm": {"model.widths": [8, 16], "model.num_timesteps": 20, "model.preview_steps": 2},
+    "gan_mlp": {
+        "model.network": "mlp",
+        "model.latent_dim": 8,
+        "model.generator_widths": [16, 32],
+        "model.discriminator_widths": [16],
+    },
+    "vae_mlp": {
+        "model.network": "mlp",
+        "model.latent_dim": 8,
+        "model.prior": "normal",
+        "model.encoder_widths": [16],
+        "model.decoder_widths": [16],
+    },
 }
 
 

@@ -18,7 +18,7 @@ from kgen_exports.divergence import (
 )
 from kgen_exports.inside import tensors
 from kgen_exports.runtime import load
-from tests.exports import conftest, mutation
+from tests.exports import mutation, real_exports
 
 RUNTIME = {"onnx": "onnxruntime", "tflite": "litert"}
 FILES = [(form, p) for form in RUNTIME for p in ("fp32", "fp16", "int8")]
@@ -127,7 +127,7 @@ def test_one_wrong_weight_is_enough_in_float32(exported, activations, tmp_path, 
 def test_a_file_for_several_pictures_is_looked_at_too(
     finished_runs, activations, tmp_path, form
 ):  # fmt: skip
-    job = conftest.job(
+    job = real_exports.job(
         "vae", finished_runs / "vae", precisions=("fp32",), parts=("decoder",), batch=3,
         formats=(form,),
     )  # fmt: skip
@@ -232,7 +232,7 @@ def export_of(exported, finished_runs, tmp_path, monkeypatch):
             mutation.sign(folder)
 
         monkeypatch.setattr(exporting, "convert", convert)
-        return exporting.export(conftest.job("vae", finished_runs / "vae"), tmp_path / "out")
+        return exporting.export(real_exports.job("vae", finished_runs / "vae"), tmp_path / "out")
 
     return run
 

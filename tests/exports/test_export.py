@@ -19,8 +19,10 @@ from kgen_exports.flatbuffer import read_tflite
 from kgen_exports.job import PARTS, Job
 from kgen_exports.lint import lint
 from kgen_exports.runtime import load
+from kgen_exports.runtimes import OLDEST
+from kgen_exports.staging import STAGING
 from kgen_exports.to_tflite.small import SMALL
-from tests.exports.conftest import job
+from tests.exports.real_exports import job
 
 FAMILIES = tuple(PARTS)
 
@@ -34,9 +36,10 @@ def gan_job(finished_runs, tmp_path):
 @pytest.fixture
 def ready(exported, monkeypatch):
     """Make the conversion a copy of an earlier bundle's: only what follows it is real."""
+    earlier = exported("gan").path
 
     def copy(_job, folder, _out, _say):
-        for path in exported("gan").path.iterdir():
+        for path in earlier.iterdir():
             shutil.copy(path, folder)
 
     monkeypatch.setattr(exporting, "convert", copy)
@@ -54,6 +57,11 @@ def test_every_part_comes_in_both_formats_and_all_precisions(exported, family):
     assert {path.suffix for path in done.path.iterdir()} >= {".onnx", ".tflite", ".npz", ".json"}
     models = {p.name for p in done.path.iterdir() if p.suffix in (".onnx", ".tflite")}
     assert models == listed
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_oldest_runtimes_that_run_the_files_are_written_down(exported, family):
+    assert exported(family).manifest.min_runtime == OLDEST
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -192,7 +200,7 @@ def test_an_interrupted_export_leaves_nothing(gan_job, tmp_path):
 
 def test_what_a_killed_export_left_goes_with_the_next_one(gan_job, ready, tmp_path):
     # No process has this number: Linux ends at 2**22.
-    left = tmp_path / f"{exporting.STAGING}{2**22 + 1}-abc"
+    left = tmp_path / f"{STAGING}{2**22 + 1}-abc"
     left.mkdir()
     (left / "half.onnx").touch()
     export(gan_job, tmp_path / "out")

@@ -13,7 +13,7 @@ from kgen_exports import fidelity
 from kgen_exports.export import export
 from kgen_exports.job import Job
 from kgen_exports.runtime import load
-from tests.exports.conftest import job
+from tests.exports.real_exports import job
 
 SMALL = {"formats": ("onnx",), "precisions": ("fp32",), "fidelity": True}
 

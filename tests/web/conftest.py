@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.exports.real_exports import exported, finished_runs
+from tests.web import app_page
+
+__all__ = ["exported", "finished_runs"]
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "web"
 HEIGHT = 900
@@ -55,8 +60,8 @@ class Visit:
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """Start Chromium, the one that is installed; Playwright's own is not downloaded."""
+def launch():
+    """Return a function that starts the installed Chromium with some flags."""
     from playwright.sync_api import sync_playwright
 
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -68,9 +73,24 @@ def browser():
     # Chromium refuses to start as root with its sandbox, and the pages here are our own.
     sandbox = hasattr(os, "geteuid") and os.geteuid() != 0
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, chromium_sandbox=sandbox)
-        yield running
-        running.close()
+        running = []
+
+        def start(*flags: str):
+            started = playwright.chromium.launch(
+                executable_path=path, chromium_sandbox=sandbox, args=list(flags)
+            )
+            running.append(started)
+            return started
+
+        yield start
+        for browser in running:
+            browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser(launch):
+    """Start Chromium, the one that is installed."""
+    return launch()
 
 
 @pytest.fixture
@@ -104,3 +124,44 @@ def visit(browser):
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def app_site(exported, tmp_path_factory):
+    """Build a site with a GAN, a VAE, a DDPM and a GAN that takes a class; return its folder."""
+    return app_page.build(tmp_path_factory.mktemp("app"), exported)
+
+
+@pytest.fixture(scope="session")
+def app_address(app_site):
+    """Serve the site; return its address."""
+    with app_page.served(app_site) as address:
+        yield address
+
+
+@pytest.fixture
+def opened(app_address, browser, launch):
+    """Return a function that opens a place of the app in a window of its own.
+
+    Its options are Playwright's of a context; `device` is one of app_page.PHONES, `script` runs
+    before the page's own, `before` gets the page before it opens, `flags` are the browser's. What
+    the console says fails the test, unless the test takes it out of the page's messages.
+    """
+    pages = []
+
+    def opener(place="", *, device=None, script="", flags=(), before=None, **options):
+        started = launch(*flags) if flags else browser
+        context = started.new_context(**app_page.PHONES.get(device, {}), **options)
+        page = app_page.AppPage(context.new_page(), app_address)
+        pages.append(page)
+        if script:
+            page.page.add_init_script(script)
+        if before:
+            before(page)
+        return page.go(place)
+
+    yield opener
+    for page in pages:
+        page.page.context.close()
+    for page in pages:
+        page.finish()

@@ -1,0 +1,53 @@
+// Tables of steps, and steps, against Python's SamplerTable and walk.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { cases, engine } from './site.mjs';
+
+const { respaced, step, stepsOf } = await engine('sampler.js');
+const COLUMNS = ['x0_from_xt', 'x0_from_prediction', 'coef_x0', 'coef_xt', 'sigma'];
+
+test('respaced tables are Python\'s', () => {
+  assert.ok(cases.sampler.respaced.length >= 20);
+  for (const { table, numSteps, eta, expected } of cases.sampler.respaced) {
+    const found = respaced(table, numSteps, eta);
+    assert.deepEqual(found.timesteps, expected.timesteps);
+    for (const column of COLUMNS) {
+      expected[column].forEach((value, i) => {
+        // Both round float64 numbers to float32, and libraries differ in the last bit of a root:
+        // neighbouring float32 numbers are 2^-23 apart, relatively. Differences that cancel keep
+        // the error of what was subtracted, which is 1 at most.
+        const allowed = 2 ** -23 * Math.abs(value) + 1e-15;
+        assert.ok(Math.abs(found[column][i] - value) <= allowed, `${column}[${i}] of ${numSteps}`);
+      });
+    }
+  }
+});
+
+test('the manifest\'s own table is used where nothing else is asked for', () => {
+  const { table } = cases.sampler.respaced[0];
+  assert.equal(stepsOf(table), table);
+  assert.equal(stepsOf(table, 3).timesteps.length, 3);
+  assert.equal(stepsOf(table, undefined, 1).timesteps.length, table.num_steps);
+});
+
+test('steps and eta out of range are refused in words', () => {
+  const { table } = cases.sampler.respaced[0];
+  for (const steps of [0, -1, 1.5, NaN, table.num_timesteps + 1, '3']) {
+    assert.throws(() => respaced(table, steps, 0), { code: 'input', message: /number of steps/ });
+  }
+  for (const eta of [-0.1, 1.1, NaN]) {
+    assert.throws(() => respaced(table, 2, eta), { code: 'input', message: /eta is from 0/ });
+  }
+});
+
+test('a walk is Python\'s, to the last bit', () => {
+  for (const { table, noise, predictions, zs, xts } of cases.sampler.walks) {
+    const xt = Float32Array.from(noise);
+    table.timesteps.forEach((_, i) => {
+      step(table, i, xt, Float32Array.from(predictions[i]), zs[i] && Float32Array.from(zs[i]));
+      assert.deepEqual(xt, Float32Array.from(xts[i]));
+    });
+  }
+});
