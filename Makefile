@@ -54,8 +54,8 @@ test-tensorflow: $(VENV)/installed-for-tests ## ... on TensorFlow
 test-torch: $(VENV)/installed-for-tests ## ... on PyTorch
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -m backend
 
-test-web: $(VENV)/installed-for-tests ## open the reports in Chromium, which must be installed
-	$(BIN)/python -m pytest -m web tests/web
+test-web: $(VENV)/installed-for-tests ## open pages and app in Chromium, and in WebKit where it is installed
+	$(BIN)/python -m pytest -m "web$$(command -v WebKitWebDriver >/dev/null && echo ' or webkit')" tests/web
 	@echo "What the pages look like: $(CURDIR)/build/web"
 
 test-old-runtimes: $(VENV)/installed-for-tests ## run exported files in the oldest runtimes they claim

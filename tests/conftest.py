@@ -30,7 +30,7 @@ for _name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREA
 # Libraries read the environment when they are imported, and pytest's plugins may import them.
 import pytest  # noqa: E402
 
-ON_REQUEST = ("web", "starters", "devices", "android")
+ON_REQUEST = ("web", "webkit", "starters", "devices", "android")
 """Marks of tests that take more than Python's packages, or much time: see pyproject.toml."""
 
 
