@@ -169,6 +169,11 @@ class PartEntry:
     files: tuple[FileEntry, ...] = ()
     peaks: Mapping[str, float] = field(default_factory=dict)
 
+    def of(self, form: str, precision: str) -> list[FileEntry]:
+        """Return the files of a format and precision, those for any number of pictures first."""
+        found = [f for f in self.files if (f.format, f.precision) == (form, precision)]
+        return sorted(found, key=lambda entry: entry.batch is not None)
+
     @classmethod
     def from_mapping(cls, values: Any, where: str) -> Self:
         """Read what `dataclasses.asdict` wrote.

@@ -15,10 +15,10 @@ import numpy as np
 
 from kgen_exports.manifest import PRECISIONS, FileEntry, Manifest, PartEntry
 from kgen_exports.proof import FP32_SHARE, LEAST_DB
+from kgen_exports.runtime import session
 
 LANGUAGES = {"python": "py", "javascript": "js", "kotlin": "kt", "swift": "swift"}
 """Suffix of each language's files."""
-FORMS = {"onnxruntime": "onnx", "litert": "tflite"}
 RUNTIMES = {
     "python": ("onnxruntime", "litert"),
     "javascript": ("onnxruntime",),
@@ -152,7 +152,7 @@ class Programs:
         for way in ways(self.manifest):
             for runtime in RUNTIMES[language]:
                 part = self.manifest.parts[way.part]
-                entry = best_file(part, FORMS[runtime], any_batch=language == "python")
+                entry = best_file(part, session.RUNTIMES[runtime], any_batch=language == "python")
                 if entry is None:
                     continue
                 stem = f"{way.stem}_litert" if runtime == "litert" else way.stem

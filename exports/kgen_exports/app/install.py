@@ -9,7 +9,6 @@ from PIL import Image
 
 from kgen.files import replacing, write_text
 from kgen_exports.app.models import Model
-from kgen_exports.runtime.bundle import DRAWING_PART
 
 MANIFEST = "manifest.webmanifest"
 DARK = "#14171a"
@@ -106,5 +105,5 @@ def _pictures(models: Sequence[Model]) -> list[Image.Image]:
 def _drawn(model: Model) -> np.ndarray:
     """Return a model's golden pictures, uint8 (n, height, width, channels)."""
     golden = model.bundle.golden()
-    part = "sampler" if model.manifest.kind == "ddpm" else DRAWING_PART[model.manifest.kind]
+    part = "sampler" if model.manifest.kind == "ddpm" else model.drawing
     return model.bundle.pictures(golden[f"{part}/out/image"])

@@ -48,6 +48,17 @@ class Model:
         """What the bundle says of itself."""
         return self.bundle.manifest
 
+    @property
+    def drawing(self) -> str:
+        """The part that draws pictures."""
+        return DRAWING_PART[self.manifest.kind]
+
+    def precisions(self, runtime: str) -> list[str]:
+        """List the precisions in which its files draw in a runtime that has files."""
+        part = self.manifest.parts.get(self.drawing)
+        own = part.files if part else ()
+        return [e.precision for e in self.files if e in own and e.format == RUNTIMES[runtime]]
+
 
 def choose(
     folders: Sequence[Path], runtimes: Sequence[str], precisions: Sequence[str]
@@ -115,21 +126,10 @@ def _files(
     chosen = []
     for part in (p for p in USED_PARTS[manifest.kind] if p in manifest.parts):
         for form in (RUNTIMES[name] for name in runtimes if name in RUNTIMES):
-            found = [_best(manifest, part, form, precision) for precision in precisions]
-            if not any(found):
-                found = [_best(manifest, part, form, WITHOUT_FP16)]
-            chosen += [entry for entry in found if entry is not None]
+            entries = manifest.parts[part]
+            found = [entry for precision in precisions for entry in entries.of(form, precision)[:1]]
+            chosen += found or entries.of(form, WITHOUT_FP16)[:1]
     return tuple(chosen)
-
-
-def _best(manifest: Manifest, part: str, form: str, precision: str) -> FileEntry | None:
-    """Return the file that serves best: of several the one that takes any batch."""
-    found = [
-        entry
-        for entry in manifest.parts[part].files
-        if (entry.format, entry.precision) == (form, precision)
-    ]
-    return min(found, key=lambda entry: entry.batch is not None, default=None)
 
 
 def _sources(manifest: Manifest) -> dict[str, FileEntry]:
@@ -138,9 +138,9 @@ def _sources(manifest: Manifest) -> dict[str, FileEntry]:
         return {}
     found = {}
     for part in (p for p in USED_PARTS[manifest.kind] if p in manifest.parts):
-        best = _best(manifest, part, "onnx", "fp32") or _best(manifest, part, "onnx", "fp16")
-        if best is not None:
-            found[part] = best
+        entries = manifest.parts[part]
+        for entry in [*entries.of("onnx", "fp32"), *entries.of("onnx", "fp16")][:1]:
+            found[part] = entry
     return found
 
 
@@ -155,10 +155,10 @@ def _check(model: Model, runtimes: Sequence[str], precisions: Sequence[str]) -> 
     check_file(bundle.path / GOLDEN_NAME, golden["bytes"], golden["sha256"])
     for entry in {e.path: e for e in (*model.files, *model.sources.values())}.values():
         check_file(bundle.path / entry.path, entry.bytes, entry.sha256)
-    drawing = DRAWING_PART[manifest.kind]
-    own = manifest.parts[drawing].files if drawing in manifest.parts else ()
-    if drawing in model.sources or any(entry in own for entry in model.files):
+    drawing = model.drawing
+    if drawing in model.sources or any(model.precisions(runtime) for runtime in RUNTIMES):
         return
+    own = manifest.parts[drawing].files if drawing in manifest.parts else ()
     there = ", ".join(sorted({f"{entry.format} {entry.precision}" for entry in own})) or "no file"
     raise KgenError(
         f"{bundle.path} has of its {drawing}: {there}. That is nothing for the app with "

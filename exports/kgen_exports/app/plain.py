@@ -18,6 +18,8 @@ from kgen_exports.runtime.bundle import digest
 
 SMALL = 256
 """Weights with fewer numbers stay float32: they cost little and matter (biases, norms)."""
+PRECISION = "fp16"
+"""What its weights are stored in, in the words of a manifest."""
 LARGEST = float(np.finfo(np.float16).max)
 
 

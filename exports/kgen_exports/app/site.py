@@ -177,6 +177,10 @@ def _write_model(model: Model, folder: Path, notes: list[str]) -> dict[str, Any]
         "folder": f"models/{model.name}/",
         "files": [entry.path for entry in model.files],
         "plain": made,
+        "precisions": {
+            **{runtime: model.precisions(runtime) for runtime in RUNTIMES},
+            "javascript": [plain.PRECISION] if model.drawing in made else [],
+        },
     }
 
 

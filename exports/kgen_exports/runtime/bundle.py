@@ -63,18 +63,19 @@ class Bundle:
         if part not in self.manifest.parts:
             known = ", ".join(self.manifest.parts)
             raise KgenError(f"{self.path} has the parts {known}. Received: part={part!r}.")
-        files = self.manifest.parts[part].files
+        entries = self.manifest.parts[part]
         for name in [runtime] if runtime else installed():
             if name not in RUNTIMES:
                 raise KgenError(
                     f"runtime takes one of {', '.join(RUNTIMES)}. Received: runtime={name!r}."
                 )
-            found = [f for f in files if (f.format, f.precision) == (RUNTIMES[name], precision)]
+            found = entries.of(RUNTIMES[name], precision)
             if found:
-                return min(found, key=lambda f: f.batch is not None)
-        there = ", ".join(sorted({f"{f.format} {f.precision}" for f in files})) or "no files"
+                return found[0]
+        there = sorted({f"{f.format} {f.precision}" for f in entries.files})
         raise KgenError(
-            f"{self.path} holds of its {part}: {there}. Received: precision={precision!r}, "
+            f"{self.path} holds of its {part}: {', '.join(there) or 'no files'}. "
+            f"Received: precision={precision!r}, "
             f"runtime={runtime or ' or '.join(installed()) or 'none installed'!r}."
         )
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from kgen.errors import KgenError
 from kgen_exports.manifest import PRECISIONS, FileEntry, Manifest
-from kgen_exports.programs import FORMS
 from kgen_exports.proof import FP32_SHARE, LEAST_DB
 from kgen_exports.runtime import Bundle
 from kgen_exports.runtime.bundle import DRAWING_PART
+from kgen_exports.runtime.session import RUNTIMES
 
 GOLDEN_NUMBERS = 2**14
 """Most numbers of golden pictures in an app; one picture is there however large."""
@@ -43,7 +43,7 @@ def choose_files(
         found = {
             part: entry
             for part in parts
-            if (entry := _file(bundle.manifest, part, FORMS[runtime], precision)) is not None
+            if (entry := _file(bundle.manifest, part, RUNTIMES[runtime], precision)) is not None
         }
         if found:
             return runtime, found
@@ -71,13 +71,9 @@ def _file(manifest: Manifest, part: str, form: str, precision: str) -> FileEntry
     if part not in manifest.parts:
         return None
     for wanted in dict.fromkeys((precision, "fp32" if precision == "fp16" else precision)):
-        found = [
-            entry
-            for entry in manifest.parts[part].files
-            if (entry.format, entry.precision) == (form, wanted) and entry.batch in (None, 1)
-        ]
+        found = [e for e in manifest.parts[part].of(form, wanted) if e.batch in (None, 1)]
         if found:
-            return min(found, key=lambda entry: entry.batch is None)
+            return found[-1]
     return None
 
 

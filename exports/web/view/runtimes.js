@@ -2,18 +2,9 @@
 
 import { kindName, refusal, runtimeName } from './words.js';
 
-const SUFFIX = { onnxruntime: '.onnx', litert: '.tflite' };
-
-/** Precisions that the site ships of a model for a runtime. */
+/** Precisions in which the site has what draws, for a runtime; app.json lists them. */
 export function precisionsOf(entry, runtime) {
-  if (runtime === 'javascript') return Object.keys(entry.plain ?? {}).length ? ['fp16'] : [];
-  const files = entry.files.filter((file) => file.endsWith(SUFFIX[runtime]));
-  return [...new Set(files.map(precisionOf))];
-}
-
-/** The precision in a file's name: 'generator.fp16.b1.onnx' is fp16, without a word fp32. */
-function precisionOf(file) {
-  return file.split('.').find((word) => /^(fp16|int8|int8-static)$/.test(word)) ?? 'fp32';
+  return entry.precisions[runtime] ?? [];
 }
 
 /** Runtimes that work here and have files of a model, the best first. */

@@ -35,6 +35,9 @@ def test_app_json_says_what_is_there(site):
         assert model["files"] == [f"{part}.fp16.onnx" for part in USED_PARTS[kind]]
         made = [] if kind == "ddpm" else USED_PARTS[kind]
         assert list(model["plain"]) == list(made)
+        assert model["precisions"] == {
+            "onnxruntime": ["fp16"], "litert": [], "javascript": ["fp16"] if made else [],
+        }  # fmt: skip
         for entry in model["plain"].values():
             for name in (entry["plan"], entry["weights"]):
                 content = (site.path / model["folder"] / name).read_bytes()
