@@ -2,21 +2,9 @@
 
 import { url } from './assets.js';
 import { EngineError } from './errors.js';
-import { normal } from './noise.js';
 
 export { EngineError };
-
-/**
- * Standard normal numbers, by docs/noise.md of kgen.
- * @param {number} seed
- * @param {number} count
- * @param {number} [stream] 0 for latents and for where diffusion starts
- * @param {number} [start] element of the stream to begin with
- * @returns {Float32Array}
- */
-export function noise(seed, count, stream = 0, start = 0) {
-  return normal(seed, count, stream, start);
-}
+export { normal as noise } from './noise.js';
 
 export class Engine {
   #worker;

@@ -58,9 +58,9 @@ function patches(x, step, row, into) {
         const y = row * strideY - above + r * spreadY;
         const from = (channel * height + y) * width;
         for (let c = 0; c < columns; c++) {
-          const at_x = pixel * strideX - left + c * spreadX;
-          const inside = y >= 0 && y < height && at_x >= 0 && at_x < width;
-          into[at++] = inside ? x[from + at_x] : 0;
+          const column = pixel * strideX - left + c * spreadX;
+          const inside = y >= 0 && y < height && column >= 0 && column < width;
+          into[at++] = inside ? x[from + column] : 0;
         }
       }
     }

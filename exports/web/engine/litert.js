@@ -58,14 +58,15 @@ export async function open(model) {
   const litert = await start();
   const compiled = await litert.loadAndCompile(model, { accelerator: 'wasm' });
   const names = (details) => details.map(({ name }) => name);
+  const taken = names(compiled.getInputDetails());
   return {
-    inputs: names(compiled.getInputDetails()),
+    inputs: taken,
     outputs: names(compiled.getOutputDetails()),
     async run(feeds) {
       const inputs = {};
       let made = {};
       try {
-        for (const name of names(compiled.getInputDetails())) {
+        for (const name of taken) {
           inputs[name] = new litert.Tensor(feeds[name].data, feeds[name].dims);
         }
         made = await compiled.run(inputs);

@@ -10,7 +10,7 @@ import { Network } from './network.js';
 import { normal } from './noise.js';
 import { picture, pictures } from './pictures.js';
 import { prove } from './proof.js';
-import { step, stepsOf } from './sampler.js';
+import { stepNoise, stepsOf, walk } from './sampler.js';
 
 export class Model {
   #networks = new Map();
@@ -93,11 +93,8 @@ export class Model {
     const total = steps.timesteps.length;
     const xt = noise(0);
     show(0, total, xt);
-    for (let i = 0; i < total; i++) {
-      const prediction = await this.predict(job, xt, steps.timesteps[i], 1, label);
-      step(steps, i, xt, prediction, steps.sigma[i] > 0 ? noise(i + 1) : null);
-      show(i + 1, total, xt);
-    }
+    await walk((noisy, t) => this.predict(job, noisy, t, 1, label), xt, steps, noise,
+      (taken) => show(taken, total, xt));
     return picture(xt, this.image);
   }
 
@@ -115,10 +112,7 @@ export class Model {
     const feeds = { noise: noise(0), ...this.#labels(label, 1) };
     show(0, total, feeds.noise);
     await job.pause();
-    if (stochastic) {
-      feeds.step_noise = new Float32Array(total * this.size);
-      for (let i = 0; i < total; i++) feeds.step_noise.set(noise(i + 1), i * this.size);
-    }
+    if (stochastic) feeds.step_noise = stepNoise(noise, total, 1);
     const { image } = await sampler.run(feeds, 1);
     show(total, total, image);
     return picture(image, this.image);

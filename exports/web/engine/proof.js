@@ -5,7 +5,7 @@ import { EngineError } from './errors.js';
 import { checkedBytes } from './manifest.js';
 import { normal } from './noise.js';
 import { readNpz } from './npz.js';
-import { step } from './sampler.js';
+import { stepNoise, walk } from './sampler.js';
 
 /**
  * @typedef {object} Check one output of one file
@@ -131,7 +131,8 @@ async function* errorsOf(job, model, part, golden) {
     count = rows;
   }
   if (specs.inputs.some(({ name }) => name === 'step_noise')) {
-    feeds.step_noise = stepNoise(model, count);
+    const { num_steps: steps } = model.manifest.sampler;
+    feeds.step_noise = stepNoise(goldenNoise(model, count), steps, count);
   }
   const network = await model.network(part);
   const outputs = await network.run(feeds, count, { pause: job.pause });
@@ -155,25 +156,13 @@ async function* errorsOf(job, model, part, golden) {
 
 /** The golden pictures by the manifest's own loop. */
 async function finished(job, model, { data, shape: [count] }) {
-  const table = model.manifest.sampler, xt = data.slice();
-  for (let i = 0; i < table.num_steps; i++) {
-    const prediction = await model.predict(job, xt, table.timesteps[i], count);
-    const noise = table.sigma[i] > 0
-      ? normal(model.manifest.golden.seed, xt.length, i + 1) : null;
-    step(table, i, xt, prediction, noise);
-  }
+  const xt = data.slice();
+  await walk((noisy, t) => model.predict(job, noisy, t, count), xt, model.manifest.sampler,
+    goldenNoise(model, count));
   return xt;
 }
 
-/** The noise of all steps of the golden pictures, (count, steps, size). */
-function stepNoise(model, count) {
-  const { sampler: { num_steps: steps }, golden: { seed } } = model.manifest;
-  const made = new Float32Array(count * steps * model.size);
-  for (let i = 0; i < steps; i++) {
-    const noise = normal(seed, count * model.size, i + 1);
-    for (let k = 0; k < count; k++) {
-      made.set(noise.subarray(k * model.size, (k + 1) * model.size), (k * steps + i) * model.size);
-    }
-  }
-  return made;
+/** The noise of the golden pictures, by its stream. */
+function goldenNoise({ manifest, size }, count) {
+  return (stream) => normal(manifest.golden.seed, count * size, stream);
 }

@@ -87,3 +87,38 @@ export function step(table, i, xt, prediction, noise) {
     xt[k] = s > 0 ? next + f(s * noise[k]) : next;
   }
 }
+
+/**
+ * Takes all steps, from noise to pictures.
+ * @param {(xt: Float32Array, t: number) => Promise<Float32Array>} predict the denoiser
+ * @param {Float32Array} xt noise; it is changed into the pictures
+ * @param {Table} table
+ * @param {(stream: number) => Float32Array} noise of step i, by docs/noise.md in stream i + 1
+ * @param {(taken: number, xt: Float32Array) => void} [onStep]
+ */
+export async function walk(predict, xt, table, noise, onStep = () => {}) {
+  for (let i = 0; i < table.timesteps.length; i++) {
+    const prediction = await predict(xt, table.timesteps[i]);
+    step(table, i, xt, prediction, table.sigma[i] > 0 ? noise(i + 1) : null);
+    onStep(i + 1, xt);
+  }
+}
+
+/**
+ * The noise of all steps, as the file that holds the whole loop takes it.
+ * @param {(stream: number) => Float32Array} noise of `count` pictures
+ * @param {number} steps
+ * @param {number} count
+ * @returns {Float32Array} (count, steps, size)
+ */
+export function stepNoise(noise, steps, count) {
+  let made;
+  for (let i = 0; i < steps; i++) {
+    const drawn = noise(i + 1), size = drawn.length / count;
+    made ??= new Float32Array(count * steps * size);
+    for (let k = 0; k < count; k++) {
+      made.set(drawn.subarray(k * size, (k + 1) * size), (k * steps + i) * size);
+    }
+  }
+  return made;
+}

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { cases, engine } from './site.mjs';
 
-const { respaced, step, stepsOf } = await engine('sampler.js');
+const { respaced, step, stepNoise, stepsOf, walk } = await engine('sampler.js');
 const COLUMNS = ['x0_from_xt', 'x0_from_prediction', 'coef_x0', 'coef_xt', 'sigma'];
 
 test('respaced tables are Python\'s', () => {
@@ -50,4 +50,24 @@ test('a walk is Python\'s, to the last bit', () => {
       assert.deepEqual(xt, Float32Array.from(xts[i]));
     });
   }
+});
+
+test('a walk asks at each timestep, draws noise where some is added, and tells of each step', async () => {
+  const table = { timesteps: [9, 4, 0], x0_from_xt: [0, 0, 0], x0_from_prediction: [1, 1, 1],
+    coef_x0: [1, 1, 1], coef_xt: [0, 0, 0], sigma: [0.5, 0, 0.5] };
+  const asked = [], streams = [], told = [];
+  const xt = Float32Array.of(3);
+  await walk(async (noisy, t) => { asked.push([noisy[0], t]); return Float32Array.of(t / 10); },
+    xt, table, (stream) => { streams.push(stream); return Float32Array.of(1); },
+    (taken, now) => told.push([taken, now[0]]));
+  const f = Math.fround;
+  assert.deepEqual(told, [[1, f(f(0.9) + 0.5)], [2, f(0.4)], [3, 0.5]]);
+  assert.deepEqual(asked, [[3, 9], [f(f(0.9) + 0.5), 4], [f(0.4), 0]]);
+  assert.deepEqual(streams, [1, 3]);
+});
+
+test('the noise of all steps lies picture by picture, step by step', () => {
+  const noise = (stream) => Float32Array.of(10 * stream, 10 * stream + 1, 10 * stream + 2,
+    10 * stream + 3);
+  assert.deepEqual(stepNoise(noise, 2, 2), Float32Array.of(10, 11, 20, 21, 12, 13, 22, 23));
 });
