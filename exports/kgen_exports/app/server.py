@@ -5,7 +5,7 @@ import socketserver
 import sys
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,7 +17,6 @@ LOOPBACK = "127.0.0.1"
 ANYWHERE = ("0.0.0.0", "::")
 """Hosts that stand for every address of the machine."""
 IDLE_SECONDS = 30
-CHUNK = 2**18
 
 
 class Server(ThreadingHTTPServer):
@@ -42,25 +41,13 @@ class Server6(Server):
     address_family = socket.AF_INET6
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(SimpleHTTPRequestHandler):
     """Answers GET and HEAD for files below a folder; lists nothing."""
 
     protocol_version = "HTTP/1.1"
     server_version = "kgen"
     sys_version = ""
     timeout = IDLE_SECONDS
-
-    def __init__(self, *args: Any, root: Path):
-        self.root = root
-        super().__init__(*args)
-
-    def do_GET(self) -> None:
-        """Send a file."""
-        self._answer(with_content=True)
-
-    def do_HEAD(self) -> None:
-        """Send what is said of a file."""
-        self._answer(with_content=False)
 
     def log_message(self, *args: Any) -> None:
         """Keep the terminal free."""
@@ -71,26 +58,20 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         super().end_headers()
 
-    def _answer(self, with_content: bool) -> None:
-        """Find the file and send it."""
-        path = find(self.root, self.path)
-        if path is None:
+    def guess_type(self, path: Any) -> str:
+        """Return the type that browsers want."""
+        return media_type(str(path))
+
+    def translate_path(self, path: str) -> str:
+        """Return the file that was asked for, found by :meth:`send_head`."""
+        return str(find(Path(self.directory), path))
+
+    def send_head(self) -> Any:
+        """Open what was asked for, if it is a file of the site."""
+        if find(Path(self.directory), self.path) is None:
             self.send_error(HTTPStatus.NOT_FOUND)
-            return
-        try:
-            file = path.open("rb")
-        except OSError:
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return
-        with file:
-            size = file.seek(0, 2)
-            file.seek(0)
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", media_type(path.name))
-            self.send_header("Content-Length", str(size))
-            self.end_headers()
-            while with_content and (piece := file.read(CHUNK)):
-                self.wfile.write(piece)
+            return None
+        return super().send_head()
 
 
 def find(root: Path, target: str) -> Path | None:
@@ -129,7 +110,7 @@ def open_server(folder: Path, host: str = LOOPBACK, port: int = 0) -> Server:
     """
     kind = Server6 if ":" in host else Server
     try:
-        return kind((host, port), partial(Handler, root=folder))
+        return kind((host, port), partial(Handler, directory=str(folder)))
     except OSError as error:
         raise KgenError(
             f"Cannot serve at --host {host} --port {port}: {error.strerror or error}. "
