@@ -1,6 +1,5 @@
 """`kgen app`: exported models as a web app, a file, an Android package, or sources to build on."""
 
-import signal
 import tempfile
 from dataclasses import replace
 from enum import StrEnum
@@ -10,11 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from kgen.errors import KgenError
-from kgen_cli.application import say_note, settings
+from kgen_cli import making
+from kgen_cli.application import settings
 from kgen_cli.bundles import BUNDLE_HELP, find
-from kgen_cli.options import dim
-from kgen_cli.progress import telling
-from kgen_cli.text import size
+from kgen_cli.options import dim, names
 
 WHAT, MADE, OUTPUT, SERVER = "What", "As what", "Output", "Server"
 HOST, PORT = "127.0.0.1", 8000
@@ -154,9 +152,10 @@ def app(
 
     folders = [find(name, settings(ctx).runs_root) for name in bundles]
     if starter is not None:
-        _write_starter(
-            folders, starter, out, title=title, runtimes=runtimes, precision=precision, force=force
-        )
+        making.write_starter(
+            folders, starter.value, out or Path(f"starter-{starter.value}"), title=title,
+            runtimes=runtimes, precision=precision, force=force,
+        )  # fmt: skip
         return
     wishes = Wishes(title=title, tarballs=packages)
     if runtimes is not None:
@@ -164,16 +163,18 @@ def app(
     if precision is not None:
         wishes = replace(wishes, precisions=names(precision))
     if single_file:
-        _write_single(folders, wishes, out or Path("app.html"), force)
+        making.write_single(folders, wishes, out or Path("app.html"), force)
     elif apk:
-        _write_apk(folders, wishes, out or Path("app.apk"), force, android)
+        making.write_apk(folders, wishes, out or Path("app.apk"), force, android)
     elif serve and out is None:
         with tempfile.TemporaryDirectory(prefix="kgen-app-") as folder:
-            _serve(_write_site(folders, wishes, Path(folder) / "site", force), host, port)
+            making.serve(
+                making.write_site(folders, wishes, Path(folder) / "site", force), host, port
+            )
     else:
-        site = _write_site(folders, wishes, out or Path("site"), force)
+        site = making.write_site(folders, wishes, out or Path("site"), force)
         if serve:
-            _serve(site, host, port)
+            making.serve(site, host, port)
 
 
 def _check(
@@ -196,114 +197,3 @@ def _check(
     idle = [name for name, value in android.items() if value is not None and not apk]
     if idle:
         raise KgenError(f"{idle[0]} is of an Android package. Received: {idle[0]} without --apk.")
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Split names at commas, each once."""
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-
-
-def _write_site(folders: list[Path], wishes: Any, out: Path, force: bool) -> Path:
-    """Build a site, say what it is, and return its folder."""
-    from kgen_exports.app.site import build_site
-
-    with telling() as say:
-        site = build_site(folders, out, wishes, force=force, say=say)
-    for note in site.notes:
-        say_note(note)
-    typer.echo(f"Site: {out} ({size(site.bytes)}, {', '.join(site.app['runtimes'])})")
-    return out
-
-
-def _write_single(folders: list[Path], wishes: Any, out: Path, force: bool) -> None:
-    """Build a site out of sight, and pack it into one file."""
-    from kgen_exports.app import single
-    from kgen_exports.app.site import build_site
-
-    single.check_free(out, force)
-    with tempfile.TemporaryDirectory(prefix="kgen-app-") as folder, telling() as say:
-        site = build_site(
-            folders, Path(folder) / "site", replace(wishes, delivery="single"), say=say
-        )
-        say("packing")
-        single.pack(site.path, out)
-    for note in site.notes:
-        say_note(note)
-    typer.echo(f"File: {out} ({size(out.stat().st_size)}); open it in a browser.")
-
-
-def _write_apk(
-    folders: list[Path], wishes: Any, out: Path, force: bool, android: dict[str, Any]
-) -> None:
-    """Build a site out of sight, and pack it into a package for Android."""
-    from kgen_exports.app import single
-    from kgen_exports.app.apk import build_apk, package_of
-    from kgen_exports.app.site import build_site
-
-    single.check_free(out, force, ".apk")
-    with tempfile.TemporaryDirectory(prefix="kgen-app-") as folder, telling() as say:
-        site = build_site(
-            folders, Path(folder) / "site", replace(wishes, delivery="package"), say=say
-        )
-        made = build_apk(
-            site.path, out, name=site.app["title"],
-            package=android["--package"] or package_of(site.app["title"]),
-            version=android["--package-version"] or "1.0", key=android["--key"], say=say,
-        )  # fmt: skip
-    for note in site.notes:
-        say_note(note)
-    if made.key_is_new:
-        say_note(
-            f"{made.key} is the key that signed it, made now. Keep it, and keep it private: only "
-            "packages with the same key install over this one."
-        )
-    typer.echo(f"Package: {out} ({size(out.stat().st_size)}), signed by {made.certificate[:16]}...")
-
-
-def _write_starter(
-    folders: list[Path], language: Language, out: Path | None, *, title: str | None,
-    runtimes: str | None, precision: str | None, force: bool,
-) -> None:  # fmt: skip
-    """Write the sources of a native app, and say where."""
-    from kgen_exports.runtime import load
-    from kgen_exports.starter import write_starter
-
-    chosen = {"--runtimes": names(runtimes or ""), "--precision": names(precision or "")}
-    several = [flag for flag, values in chosen.items() if len(values) > 1]
-    if len(folders) > 1 or several:
-        what = f"{len(folders)} bundles" if len(folders) > 1 else f"several in {several[0]}"
-        raise KgenError(
-            f"A starter is around one bundle, with one runtime and precision. Received: {what}."
-        )
-    out = out or Path(f"starter-{language.value}")
-    bundle = load(folders[0])
-    written = write_starter(
-        bundle, language.value, out, name=title or f"{bundle.manifest.kind.upper()} pictures",
-        precision=next(iter(chosen["--precision"]), "fp16"),
-        runtime=next(iter(chosen["--runtimes"]), None), force=force,
-    )  # fmt: skip
-    typer.echo(f"Starter: {out} ({len(written)} files); its README.md says how to build it.")
-
-
-def _serve(site: Path, host: str, port: int) -> None:
-    """Serve a site until somebody stops it."""
-    from kgen_exports.app.server import ANYWHERE, addresses, open_server
-
-    server = open_server(site, host, port)
-    # `kill` ends it as Ctrl-C does, so that what was made for it is cleaned up.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        for address in addresses(server):
-            typer.echo(f"Open: {address}")
-        if host in ANYWHERE:
-            say_note(
-                "Other devices see the second address over plain http: browsers keep nothing for "
-                "offline use there, nor offer to install it. Put the site on an https server."
-            )
-        typer.echo("Ctrl-C ends it.")
-        server.serve_forever()
-    except KeyboardInterrupt:
-        typer.echo("Stopped.")
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        server.server_close()

@@ -5,12 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from kgen.errors import KgenError
 from kgen.families import FAMILIES
 from kgen.run import Run
 from kgen_cli.application import say_error, settings
 from kgen_cli.bundles import ERROR_COLUMNS, EXPORT_FOLDER, error_rows, print_table
-from kgen_cli.options import dim
+from kgen_cli.options import dim, names
 from kgen_cli.progress import telling
 from kgen_cli.sample import Sampler, Variance, _complete_run
 from kgen_cli.session import runtimes_hushed
@@ -142,8 +141,8 @@ def export(
         run=str(opened.path),
         family=opened.config.family,
         **({"formats": formats} if formats else {}),
-        **({"precisions": _names(precision)} if precision is not None else {}),
-        parts=_names(parts) if parts is not None else (),
+        **({"precisions": names(precision)} if precision is not None else {}),
+        parts=names(parts) if parts is not None else (),
         sampler={
             key: getattr(value, "value", value) for key, value in asked.items() if value is not None
         },
@@ -152,18 +151,6 @@ def export(
         fidelity=fidelity,
     )
     _export(job, out or opened.path / EXPORT_FOLDER, force, settings(ctx).debug)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """Split names at commas, each once.
-
-    Raises:
-        KgenError: there are none.
-    """
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not names:
-        raise KgenError(f"A list takes names with commas between them. Received: {text!r}.")
-    return names
 
 
 def _export(job: Any, out: Path, force: bool, debug: bool) -> None:
@@ -179,6 +166,6 @@ def _export(job: Any, out: Path, force: bool, debug: bool) -> None:
     if job.fidelity:
         typer.echo(f"Fidelity: {done.path / FIDELITY}")
     if done.refused:
-        names = ", ".join(check.entry.path for check in done.refused)
-        say_error(f"Not in the bundle, being too far from the model: {names}. See the table.")
+        paths = ", ".join(check.entry.path for check in done.refused)
+        say_error(f"Not in the bundle, being too far from the model: {paths}. See the table.")
         raise typer.Exit(1)

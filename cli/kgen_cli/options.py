@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from kgen import run_config
+from kgen.errors import KgenError
 from kgen.option import Field, Option, section_fields
 
 PANELS = {
@@ -170,6 +171,18 @@ def optional(name: str, kind: Any, info: Any) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, info]
     )
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Split names at commas, each once.
+
+    Raises:
+        KgenError: there are none.
+    """
+    found = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not found:
+        raise KgenError(f"A list takes names with commas between them. Received: {text!r}.")
+    return found
 
 
 def choice(name: str, values: tuple[str, ...]) -> Any:

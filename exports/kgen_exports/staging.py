@@ -1,4 +1,4 @@
-"""Folders that are either whole or not there: made beside their place, and moved into it."""
+"""Places to write to: free, or ours to replace; folders are whole when they get there."""
 
 import os
 import shutil
@@ -38,6 +38,25 @@ def check_free(out: Path, force: bool, *, holds: str, ours: Callable[[Path], boo
         )
     if not force:
         raise KgenError(f"{out} holds a {holds}. Write over it with --force, or choose another.")
+
+
+def check_free_file(out: Path, force: bool, suffix: str) -> None:
+    """Refuse a place for a file that is taken.
+
+    Args:
+        out: the file.
+        force: whether it may be replaced.
+        suffix: that its name must have: ``.html``.
+
+    Raises:
+        KgenError: the file may not be written.
+    """
+    if out.suffix.lower() != suffix:
+        raise KgenError(f"--out takes the name of an {suffix} file here. Received: --out {out}.")
+    if out.is_dir():
+        raise KgenError(f"--out takes a file here. Received: {out}, which is a folder.")
+    if out.exists() and not force:
+        raise KgenError(f"{out} is there already. Write over it with --force, or choose another.")
 
 
 @contextmanager

@@ -6,8 +6,10 @@ import shutil
 import zipfile
 
 import pytest
+from typer.testing import CliRunner
 
 from kgen.errors import KgenError
+from kgen_cli.main import app
 from kgen_exports.app import debian
 from kgen_exports.app.apk import PACKAGE_NAME, build_apk, package_of, version_code
 from tests.android.conftest import files, run
@@ -219,3 +221,22 @@ def test_missing_tools_are_named_by_debians_packages(small, tmp_path, monkeypatc
 def test_a_key_that_is_not_there_is_named(small, tmp_path):
     with pytest.raises(KgenError, match=r"--key takes a key store.*none\.p12"):
         build_apk(small, tmp_path / "a.apk", key=tmp_path / "none.p12", **ASKED)
+
+
+def test_the_command_builds_a_package_and_keeps_its_key(exported, tmp_path):
+    out, bundle = tmp_path / "shoes.apk", exported("gan").path
+    arguments = ["app", str(bundle), "--apk", "--out", str(out), "--title", "Shoes"]
+    options = ["--runtimes", "javascript", "--package", "org.example.shoes"]
+    first = CliRunner().invoke(app, [*arguments, *options, "--package-version", "1.2"])
+    assert first.exit_code == 0, first.output
+    assert f"{tmp_path / 'shoes.p12'} is the key" in first.stderr
+    said = run(["aapt", "dump", "badging", str(out)])
+    assert "package: name='org.example.shoes' versionCode='1002000' versionName='1.2'" in said
+    assert "application-label:'Shoes'" in said
+    refused = CliRunner().invoke(app, [*arguments, *options])
+    assert refused.exit_code == 1
+    assert "is there already" in refused.stderr
+    again = CliRunner().invoke(app, [*arguments, *options, "--force"])
+    assert again.exit_code == 0, again.output
+    assert "is the key" not in again.stderr
+    assert again.stdout.rpartition(", ")[2] == first.stdout.rpartition(", ")[2]

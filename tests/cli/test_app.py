@@ -99,12 +99,38 @@ def test_it_writes_one_file(kgen, bundle):
             "takes the name of an .html file here. Received: --out app.",
         ),
         (["--runtimes", "wasm"], "runtimes takes onnxruntime, litert, javascript."),
-        (["--runtimes", ","], "Received: runtimes='none'."),
+        (["--runtimes", ","], "A list takes names with commas between them. Received: ','."),
+        (["--package", "a.b"], "--package is of an Android package. Received: --package without"),
+        (
+            ["--apk", "--out", "a.zip"],
+            "takes the name of an .apk file here.",
+        ),
+        (["--starter", "swift", "--precision", "fp16,int8"], "Received: several in --precision."),
         (["--precision", "fp64"], "precision takes fp32, fp16, int8, int8-static."),
     ],
 )
 def test_options_that_make_no_sense_are_one_line(fails, bundle, options, message):
     assert message in fails("app", bundle, *options, status=1)
+    assert list(Path().iterdir()) == []
+
+
+def test_it_writes_a_starter_of_one_bundle(kgen, bundle):
+    done = kgen("app", bundle, "--starter", "kotlin", "--runtimes", "onnxruntime")
+    assert done.exit_code == 0, done.output
+    assert re.match(r"Starter: starter-kotlin \(\d+ files\); its README\.md says how", done.stdout)
+    assets = Path("starter-kotlin/app/src/main/assets")
+    assert {path.suffix for path in assets.iterdir()} == {".json", ".onnx"}
+    again = kgen("app", bundle, bundle, "--starter", "kotlin")
+    assert again.exit_code == 1
+    assert "Received: 2 bundles." in again.stderr
+
+
+def test_without_debians_tools_their_packages_are_named_and_nothing_is_built(
+    fails, bundle, monkeypatch
+):
+    monkeypatch.setenv("PATH", "")
+    message = fails("app", bundle, *JAVASCRIPT, "--apk", status=1)
+    assert "apt-get install aapt apksigner libsmali-java zipalign" in message
     assert list(Path().iterdir()) == []
 
 

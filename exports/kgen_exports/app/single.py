@@ -7,7 +7,6 @@ import html
 import re
 from pathlib import Path
 
-from kgen.errors import KgenError
 from kgen.files import replacing
 from kgen_exports.app import install, offline
 from kgen_exports.app.modules import linked
@@ -17,20 +16,6 @@ LOADER = "loader.js"
 ICON = "icons/icon-192.png"
 NOT_MODULES = ("vendor/onnxruntime/", "vendor/litert/litert_wasm_compat_internal.js")
 """JavaScript that is taken as it is: it imports nothing of the site."""
-
-
-def check_free(out: Path, force: bool, suffix: str = ".html") -> None:
-    """Refuse a place for a file that is taken.
-
-    Raises:
-        KgenError: it is a folder, not named as it should be, or there and not to be replaced.
-    """
-    if out.suffix.lower() != suffix:
-        raise KgenError(f"--out takes the name of an {suffix} file here. Received: --out {out}.")
-    if out.is_dir():
-        raise KgenError(f"--out takes a file here. Received: {out}, which is a folder.")
-    if out.exists() and not force:
-        raise KgenError(f"{out} is there already. Write over it with --force, or choose another.")
 
 
 def pack(site: Path, out: Path) -> None:

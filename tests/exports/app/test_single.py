@@ -12,6 +12,7 @@ from kgen.errors import KgenError
 from kgen_exports.app import single
 from kgen_exports.app.modules import linked
 from kgen_exports.app.site import Wishes, build_site
+from kgen_exports.staging import check_free_file
 from tests.exports.app.conftest import KINDS, contents
 
 
@@ -125,18 +126,18 @@ def test_a_style_that_needs_other_files_is_refused(site, tmp_path, style):
 
 def test_a_file_is_written_over_only_by_force(tmp_path):
     path = tmp_path / "app.html"
-    single.check_free(path, force=False)
+    check_free_file(path, False, ".html")
     path.write_text("mine")
-    single.check_free(path, force=True)
+    check_free_file(path, True, ".html")
     with pytest.raises(KgenError, match="is there already"):
-        single.check_free(path, force=False)
+        check_free_file(path, False, ".html")
 
 
 @pytest.mark.parametrize("name", ["app", "app.txt", "folder.html"])
 def test_other_places_for_the_file_are_refused(tmp_path, name):
     (tmp_path / "folder.html").mkdir()
     with pytest.raises(KgenError, match="--out"):
-        single.check_free(tmp_path / name, force=True)
+        check_free_file(tmp_path / name, True, ".html")
 
 
 # Imports.
