@@ -237,6 +237,15 @@ class TrainingConfig(Section):
     epochs: Annotated[int | None, Option(help="Passes over the data.", low=1)] = None
     steps: Annotated[int | None, Option(help="Training steps, in place of epochs.", low=1)] = None
     batch_size: Annotated[int, Option(help="Pictures in a step.", low=1, high=65_536)] = 64
+    accumulate: Annotated[
+        int,
+        Option(
+            help="Parts that a batch is computed in, one after the other, to save memory "
+            "(gradient accumulation).",
+            low=1,
+            high=65_536,
+        ),
+    ] = 1
     seed: Annotated[
         int, Option(help="Seed of weights, order and noise.", low=0, high=2**31 - 1)
     ] = 0
@@ -262,8 +271,13 @@ class TrainingConfig(Section):
     ] = 1
 
     def __post_init__(self) -> None:
-        """Check the fields, and that not both epochs and steps are given."""
+        """Check the fields, that not both epochs and steps are given, and that parts are equal."""
         Section.__post_init__(self)
+        if self.batch_size % self.accumulate:
+            raise KgenError(
+                "accumulate takes a number that divides the batch size. "
+                f"Received: accumulate={self.accumulate}, batch_size={self.batch_size}."
+            )
         if self.epochs is not None and self.steps is not None:
             raise KgenError(
                 "Training length takes epochs or steps, not both. "

@@ -73,6 +73,7 @@ def prepare(config: RunConfig, reporter: Reporter | None = None) -> Setup:
     decay = ema_decay(config.optimizer, total)
     device.set_seed(seed)
     model = models.build(config, shape, decay)
+    model.accumulate = config.training.accumulate
     model.compile(
         optimizer=build_optimizers(config.optimizer, model.optimized(), total, model.updates()),
         jit_compile=device.jit_compile(),

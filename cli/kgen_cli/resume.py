@@ -16,6 +16,7 @@ CHANGEABLE = frozenset(
     {
         "training.epochs",
         "training.steps",
+        "training.accumulate",
         "training.backend",
         "training.device",
         "training.precision",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from statistics import NormalDist
 from typing import Any, ClassVar
 
@@ -76,10 +76,10 @@ class Autoencoder(GenerativeModel):
         modules = (self.encoder, self.decoder, self.likelihood)
         return {"model": [v for module in modules for v in module.trainable_variables]}
 
-    def objectives(self, x: Any, labels: Any, noise: Noise, training: bool) -> Iterator[Objective]:
+    def objectives(self, training: bool) -> Iterator[Objective]:
         """Yield the one objective."""
         yield Objective(
-            loss=lambda: self.loss_and_logs(x, labels, noise, training),
+            loss=partial(self.loss_and_logs, training=training),
             variables=self.optimized()["model"],
             optimizer=self.optimizer.members["model"],
         )
@@ -223,9 +223,9 @@ class VAE(Autoencoder):
         }
 
     def draw(self, batch_size: int, seed: Any) -> Noise:
-        """Leave the noise of training to the sampling layer; draw eps where a seed is fixed."""
+        """Draw eps ~ N(0, I), one for each picture; in training by the sampling layer's seeds."""
         if isinstance(seed, keras.random.SeedGenerator):
-            return {}
+            seed = self.sampling.seed_generator
         return {"eps": keras.random.normal((batch_size, self.settings.latent_dim), seed=seed)}
 
     def _kl_weight(self) -> Any:

@@ -1,7 +1,7 @@
 """Denoising diffusion probabilistic model (Ho et al. 2020)."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import keras
@@ -78,10 +78,10 @@ class DDPM(GenerativeModel):
         """The denoiser's variables."""
         return {"model": self.denoiser.trainable_variables}
 
-    def objectives(self, x: Any, labels: Any, noise: Noise, training: bool) -> Iterator[Objective]:
+    def objectives(self, training: bool) -> Iterator[Objective]:
         """Yield the one objective."""
         yield Objective(
-            loss=lambda: self.loss_and_logs(x, labels, noise, training),
+            loss=partial(self.loss_and_logs, training=training),
             variables=self.optimized()["model"],
             optimizer=self.optimizer.members["model"],
         )

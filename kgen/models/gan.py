@@ -1,7 +1,7 @@
 """Generative adversarial network (Goodfellow et al. 2014)."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import keras
@@ -30,6 +30,7 @@ class GAN(GenerativeModel):
     config_class = GANConfig
     family = "gan"
     log_names: ClassVar = ("d_loss", "g_loss", "d_real", "d_fake")
+    noise_axis: ClassVar = 1
 
     settings: GANConfig
 
@@ -83,23 +84,23 @@ class GAN(GenerativeModel):
         """The discriminator's k updates of a step."""
         return {"discriminator": self.settings.discriminator_steps}
 
-    def objectives(self, x: Any, labels: Any, noise: Noise, training: bool) -> Iterator[Objective]:
+    def objectives(self, training: bool) -> Iterator[Objective]:
         """Yield the discriminator's objective k times, then the generator's."""
         variables = self.optimized()
         for turn in range(self.settings.discriminator_steps):
             yield Objective(
-                loss=lambda turn=turn: self.discriminator_loss(x, turn, noise, labels, training),
+                loss=partial(self.discriminator_loss, turn=turn, training=training),
                 variables=variables["discriminator"],
                 optimizer=self.optimizer.members["discriminator"],
             )
         yield Objective(
-            loss=lambda: self.generator_loss(noise["z"][-1], labels, training),
+            loss=partial(self.generator_loss, training=training),
             variables=variables["generator"],
             optimizer=self.optimizer.members["generator"],
         )
 
     def discriminator_loss(
-        self, real: Any, turn: int, noise: Noise, labels: Any, training: bool
+        self, real: Any, labels: Any, noise: Noise, turn: int, training: bool
     ) -> Any:
         """How badly the discriminator tells real from fake: minus eq. 1, as a function of D.
 
@@ -125,9 +126,9 @@ class GAN(GenerativeModel):
             loss = loss + weight * penalty
         return loss, logs
 
-    def generator_loss(self, z: Any, labels: Any, training: bool) -> Any:
+    def generator_loss(self, real: Any, labels: Any, noise: Noise, training: bool) -> Any:
         """How badly the generator fools the discriminator, by the loss that `loss` names."""
-        fake = call(self.generator, training, z=z, label=labels)
+        fake = call(self.generator, training, z=noise["z"][-1], label=labels)
         fake_logits = call(self.discriminator, training, image=fake, label=labels)
         loss = losses.GENERATOR_LOSSES[self.settings.loss](fake_logits)
         return loss, {"g_loss": loss}

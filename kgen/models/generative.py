@@ -34,6 +34,8 @@ class GenerativeModel(keras.Model):
     Attributes:
         parts: the networks by name, in the order in which they are built and exported.
         averages: pairs (network, its weight average) kept by every step.
+        accumulate: parts that a training step computes its batch in, one after the other, to save
+            memory; 1 when made.
         step: number of updates done, int32.
         first_bad_step: step at which a loss first was not finite, int32; -1 if none was.
     """
@@ -42,6 +44,8 @@ class GenerativeModel(keras.Model):
     family: ClassVar[str]
     log_names: ClassVar[tuple[str, ...]]
     """Names of the scalars that a step reports, in order; the first is shown first."""
+    noise_axis: ClassVar[int] = 0
+    """Axis of a step's noise along which the pictures of the batch are."""
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class GenerativeModel(keras.Model):
         height, width, channels = image_shape
         self.image_shape = (int(height), int(width), int(channels))
         self.ema_decay = float(ema_decay)
+        self.accumulate = 1
         self.seeds = keras.random.SeedGenerator()
         self.means = Means(self.log_names)
         self.step = self._counter("step", 0)
@@ -101,8 +106,11 @@ class GenerativeModel(keras.Model):
         """Draw the noise of one step, by name; float32 unless said otherwise."""
 
     @abstractmethod
-    def objectives(self, x: Any, labels: Any, noise: Noise, training: bool) -> Iterator[Objective]:
-        """Yield what one step minimises, in order; the next sees the weights the last one left."""
+    def objectives(self, training: bool) -> Iterator[Objective]:
+        """Yield what one step minimises, in order; the next sees the weights the last one left.
+
+        Their losses are functions of (x, labels, noise).
+        """
 
     @abstractmethod
     def optimized(self) -> dict[str, list[keras.Variable]]:
@@ -147,10 +155,12 @@ class GenerativeModel(keras.Model):
         """Descend every objective once on a batch of (images uint8, labels int32)."""
         images, labels = _unpack(data)
         x = self.scale(images)
-        noise = self.draw(ops.shape(x)[0], self.seeds)
+        batch = (x, labels, self.draw(ops.shape(x)[0], self.seeds))
+        if self.accumulate > 1:
+            batch = self._parts(*batch)
         logs: Logs = {}
-        for objective in self.objectives(x, labels, noise, training=True):
-            logs |= engine().descend(self, objective)
+        for objective in self.objectives(training=True):
+            logs |= engine().descend(self, objective, batch, self.accumulate)
         values = self._stack(logs)
         self._advance(values)
         return self._track(values)
@@ -165,9 +175,23 @@ class GenerativeModel(keras.Model):
         x = self.scale(images)
         noise = self.draw(ops.shape(x)[0], 0)
         logs: Logs = {}
-        for objective in self.objectives(x, labels, noise, training=False):
-            logs |= objective.loss()[1]
+        for objective in self.objectives(training=False):
+            logs |= objective.loss(x, labels, noise)[1]
         return self._track(self._stack(logs))
+
+    def _parts(self, x: Any, labels: Any, noise: Noise) -> tuple[Any, Any, Noise]:
+        """Cut a batch into `accumulate` equal parts along a new first axis."""
+        count = self.accumulate
+
+        def cut(tensor: Any, axis: int = 0) -> Any:
+            # Part j has pictures j, j + count, ...: where devices share a batch in lots, every
+            # device has a share of each part.
+            shape = ops.shape(tensor)
+            shape = (*shape[:axis], shape[axis] // count, count, *shape[axis + 1 :])
+            return ops.moveaxis(ops.reshape(tensor, shape), axis + 1, 0)
+
+        labels = None if labels is None else cut(labels)
+        return cut(x), labels, {name: cut(n, self.noise_axis) for name, n in noise.items()}
 
     def _stack(self, logs: Logs) -> Any:
         """Put a step's logs into one float32 tensor, in the order of `log_names`."""

@@ -11,7 +11,10 @@ Every engine has the same functions:
 - ``stepper(model)``: the `train_step`, compiled as `fit` compiles it, as a function of a batch;
   nothing waits for its logs.
 - ``tester(model)``: the same for `test_step`.
-- ``descend(model, objective)``: one optimizer update; returns the objective's logs.
+- ``descend(model, objective, batch, parts)``: one optimizer update by a batch, the tuple of the
+  loss's arguments; returns the objective's logs. With ``parts`` above 1 the batch lies in so many
+  parts along a new first axis: their gradients are computed one after the other, in the memory of
+  one, and averaged.
 - ``average(pairs, decay)``: move each average of (weight, average) towards its weight.
 - ``Adam``: Keras's optimizer by the backend's fastest kernel; same state, same numbers.
 - ``compiled(model, function)``: the function, compiled for inference; it may read the model's

@@ -109,28 +109,49 @@ class _Carried:
     state: State | None = None
 
 
-def descend(model: Any, objective: Objective) -> Logs:
+def descend(model: Any, objective: Objective, batch: Any = (), parts: int = 1) -> Logs:
     """Move the objective's variables once along the gradient of its loss."""
     moving, optimizer = objective.variables, objective.optimizer
     ids = {id(variable) for variable in moving}
     others = [v for v in model.variables if id(v) not in ids] + optimizer.variables
-    fixed = [variable.value for variable in others]
 
-    def loss(values: list[Any]) -> tuple[Any, tuple[Logs, list[Any]]]:
+    def loss(values: list[Any], fixed: list[Any], batch: Any) -> tuple[Any, tuple[list[Any], Logs]]:
         pairs = [*zip(moving, values, strict=True), *zip(others, fixed, strict=True)]
         with keras.StatelessScope(state_mapping=pairs) as scope:
-            value, logs = objective.loss()
+            value, logs = objective.loss(*batch)
             scaled = optimizer.scale_loss(value)
-        return scaled, (logs, [scope.get_current_value(v) for v in others])
+        return scaled, ([scope.get_current_value(v) for v in others], logs)
 
-    values = [variable.value for variable in moving]
-    gradients, (logs, assigned) = jax.grad(loss, has_aux=True)(values)
+    gradient = jax.grad(loss, has_aux=True)
+    values, fixed = ([variable.value for variable in group] for group in (moving, others))
+    if parts == 1:
+        gradients, (assigned, logs) = gradient(values, fixed, batch)
+    else:
+        gradients, (assigned, logs) = _accumulated(gradient, values, fixed, batch)
     _assign(others, assigned)
     state = [variable.value for variable in optimizer.variables]
     values, state = optimizer.stateless_apply(state, gradients, values)
     _assign(moving, values)
     _assign(optimizer.variables, state)
     return logs
+
+
+def _accumulated(gradient: Callable[..., Any], values: Any, fixed: Any, batches: Any) -> Any:
+    """Average the gradients and logs of the parts of a batch; each starts from what is assigned.
+
+    A loop of XLA's, which compiles one part and gives every turn the same memory.
+    """
+
+    def turn(carried: Any, batch: Any) -> tuple[Any, Logs]:
+        total, fixed = carried
+        gradients, (assigned, logs) = gradient(values, fixed, batch)
+        return (jax.tree.map(jax.numpy.add, total, gradients), assigned), logs
+
+    start = jax.tree.map(jax.numpy.zeros_like, values)
+    (total, assigned), logs = jax.lax.scan(turn, (start, fixed), batches)
+    parts = jax.tree.leaves(batches)[0].shape[0]
+    mean = jax.tree.map(lambda gradient: gradient / parts, total)
+    return mean, (assigned, {name: log.mean(axis=0) for name, log in logs.items()})
 
 
 def _assign(variables: list[Any], values: list[Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kgen.step.objective import Logs, Objective
+from kgen.step.objective import Logs, Objective, part
 
 
 def train_step(model: Any, data: Any) -> Logs:
@@ -31,16 +31,46 @@ def tester(model: Any) -> Callable[[Any], Logs]:
     return lambda batch: model.test_function(iter([batch]))
 
 
-def descend(model: Any, objective: Objective) -> Logs:
+def descend(model: Any, objective: Objective, batch: Any = (), parts: int = 1) -> Logs:
     """Move the objective's variables once along the gradient of its loss."""
+    if parts == 1:
+        gradients, logs = _gradients(objective, batch)
+    else:
+        gradients, logs = _accumulated(objective, batch, parts)
+    objective.optimizer.apply(gradients, objective.variables)
+    return logs
+
+
+def _gradients(objective: Objective, batch: Any) -> tuple[list[Any], Logs]:
+    """Differentiate the loss of a batch."""
     values = [variable.value for variable in objective.variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(values)
-        loss, logs = objective.loss()
+        loss, logs = objective.loss(*batch)
         scaled = objective.optimizer.scale_loss(loss)
-    gradients = tape.gradient(scaled, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    objective.optimizer.apply(gradients, objective.variables)
-    return logs
+    zero = tf.UnconnectedGradients.ZERO
+    return tape.gradient(scaled, values, unconnected_gradients=zero), logs
+
+
+def _accumulated(objective: Objective, batches: Any, parts: int) -> tuple[list[Any], Logs]:
+    """Average the gradients and logs of the parts of a batch.
+
+    A loop in the graph, one turn at a time: parts that are merely written one after the other may
+    run at the same time, and XLA heeds no control dependencies.
+    """
+
+    def gradients(index: Any) -> Any:
+        found = _gradients(objective, part(batches, index))
+        return tf.nest.map_structure(tf.convert_to_tensor, found)
+
+    def turn(index: Any, total: Any) -> Any:
+        return index + 1, tf.nest.map_structure(tf.add, total, gradients(index))
+
+    # The first part says what the loop carries.
+    _, total = tf.while_loop(
+        lambda index, _: index < parts, turn, (1, gradients(0)), parallel_iterations=1
+    )
+    return tf.nest.map_structure(lambda value: value / parts, total)
 
 
 def average(pairs: list[tuple[Any, Any]], decay: Any) -> None:

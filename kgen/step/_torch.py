@@ -7,7 +7,7 @@ import keras
 import torch
 from torch.optim.adam import adam
 
-from kgen.step.objective import Logs, Objective
+from kgen.step.objective import Logs, Objective, part
 
 
 def train_step(model: Any, data: Any) -> Logs:
@@ -38,19 +38,41 @@ def _tensors(batch: Any) -> Any:
     return keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
 
 
-def descend(model: Any, objective: Objective) -> Logs:
+def descend(model: Any, objective: Objective, batch: Any = (), parts: int = 1) -> Logs:
     """Move the objective's variables once along the gradient of its loss.
 
     `autograd.grad` rather than `backward`: it leaves no gradients behind on the variables that
     the loss only passes through (the discriminator's, in the generator's objective).
     """
-    loss, logs = objective.loss()
+    if parts == 1:
+        gradients, logs = _gradients(objective, batch)
+    else:
+        gradients, logs = _accumulated(objective, batch, parts)
+    with torch.no_grad():
+        objective.optimizer.apply(gradients, objective.variables)
+    return logs
+
+
+def _gradients(objective: Objective, batch: Any) -> tuple[list[Any], Logs]:
+    """Differentiate the loss of a batch."""
+    loss, logs = objective.loss(*batch)
     scaled = objective.optimizer.scale_loss(loss)
     values = [variable.value for variable in objective.variables]
     gradients = torch.autograd.grad(scaled, values, materialize_grads=True, allow_unused=True)
-    with torch.no_grad():
-        objective.optimizer.apply(list(gradients), objective.variables)
-    return {name: log.detach() for name, log in logs.items()}
+    return list(gradients), {name: log.detach() for name, log in logs.items()}
+
+
+def _accumulated(objective: Objective, batches: Any, parts: int) -> tuple[list[Any], Logs]:
+    """Average the gradients and logs of the parts of a batch."""
+    total = [torch.zeros_like(variable.value) for variable in objective.variables]
+    logs: Logs = {}
+    for index in range(parts):
+        gradients, reported = _gradients(objective, part(batches, index))
+        # Not onto the first part's own: a gradient may share its memory with another.
+        torch._foreach_add_(total, gradients)  # pyright: ignore[reportPrivateImportUsage]
+        logs = {name: logs.get(name, 0.0) + log for name, log in reported.items()}
+    mean = torch._foreach_div(total, parts)  # pyright: ignore[reportPrivateImportUsage]
+    return list(mean), {name: log / parts for name, log in logs.items()}
 
 
 def average(pairs: list[tuple[Any, Any]], decay: Any) -> None:

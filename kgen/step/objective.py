@@ -14,16 +14,22 @@ class Objective:
     """One minimisation problem inside a training step.
 
     Attributes:
-        loss: computes (loss, logs): a float32 scalar to minimise, and named float32 scalars to
-            report. It is stateful Keras code: it may draw from seed generators and update the
-            moving averages of normalisation layers.
+        loss: computes (loss, logs) of a batch, whose tensors are its arguments: a float32 scalar to
+            minimise, and named float32 scalars to report. It is stateful Keras code: it may draw
+            from seed generators and update the moving averages of normalisation layers. All are
+            means over the batch, so that the mean over equal parts of a batch is that of the whole.
         variables: the variables that this objective moves; all others stay.
         optimizer: built on exactly these variables.
     """
 
-    loss: Callable[[], tuple[Any, Logs]]
+    loss: Callable[..., tuple[Any, Logs]]
     variables: list[keras.Variable]
     optimizer: keras.optimizers.Optimizer
+
+
+def part(batches: Any, index: Any) -> Any:
+    """Take one part of a batch whose tensors lie in parts along their first axis."""
+    return keras.tree.map_structure(lambda b: None if b is None else b[index], batches)
 
 
 class OptimizerGroup(keras.optimizers.Optimizer):

@@ -23,7 +23,7 @@ def objective(folder, move: float, **overrides) -> tuple[float, float]:
         "z": ops.convert_to_tensor(normal(2, (2, BATCH, 8))),
         "direction": ops.full((1, BATCH, *SHAPE), move),
     }
-    loss, logs = model.discriminator_loss(real, 0, noise, None, True)
+    loss, logs = model.discriminator_loss(real, None, noise, turn=0, training=True)
     return tuple(float(ops.convert_to_numpy(value)) for value in (loss, logs["d_loss"]))
 
 
