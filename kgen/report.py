@@ -19,7 +19,9 @@ class Plan:
         steps_per_epoch: batches in one pass.
         total_steps: steps of the whole run.
         parameters: trainable numbers of each network.
-        memory_bytes: estimate of weights, optimizer state, averages and activations.
+        memory_bytes: estimate of what training takes at its peak (:mod:`kgen.memory`): main memory
+            on a CPU, elsewhere the device's.
+        resident_bytes: main memory that the process had before: Python, backend and pictures.
         ema_decay: decay of the weight average.
         device: backend, device and precision in words.
     """
@@ -34,6 +36,7 @@ class Plan:
     total_steps: int
     parameters: dict[str, int]
     memory_bytes: int
+    resident_bytes: int
     ema_decay: float
     device: str
 

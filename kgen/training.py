@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from kgen import __version__ as version
-from kgen import backend, checkpoint, data, device, figures, models
+from kgen import backend, checkpoint, data, device, figures, memory, models
 from kgen.errors import KgenError
 from kgen.models.generative import GenerativeModel
 from kgen.monitor import Monitor
@@ -72,6 +72,7 @@ def prepare(config: RunConfig, reporter: Reporter | None = None) -> Setup:
     shape = dataset.images.shape
     decay = ema_decay(config.optimizer, total)
     device.set_seed(seed)
+    resident = memory.resident_bytes()
     model = models.build(config, shape, decay)
     model.accumulate = config.training.accumulate
     model.compile(
@@ -92,7 +93,10 @@ def prepare(config: RunConfig, reporter: Reporter | None = None) -> Setup:
             name: sum(int(np.prod(v.shape)) for v in part.trainable_variables)
             for name, part in model.trained_parts.items()
         },
-        memory_bytes=_memory(model, config.training.batch_size),
+        memory_bytes=memory.training_bytes(
+            model, config.training.batch_size, on_cpu=device.info().device == "cpu"
+        ),
+        resident_bytes=resident,
         ema_decay=decay,
         device=device_words(device.describe()),
     )
@@ -219,21 +223,6 @@ def _facts(run: Run, setup: Setup, earlier: float) -> dict[str, Any]:
         "created": run.summary().get("created") or datetime.now(UTC).isoformat(timespec="seconds"),
         "earlier_seconds": earlier,
     }
-
-
-def _memory(model: GenerativeModel, batch_size: int) -> int:
-    """Estimate the bytes that training holds: variables, gradients and kept activations."""
-    # Every variable of a checkpoint and of a gradient is 4 bytes wide; the rest is negligible.
-    stored = [*checkpoint.variables(model), *model.trainable_variables]
-    weights = sum(4 * int(np.prod(variable.shape)) for variable in stored)
-    activations = sum(_activation_bytes(part) for part in model.trained_parts.values())
-    return weights + batch_size * activations
-
-
-def _activation_bytes(network: keras.Model) -> int:
-    """Sum the bytes of every layer's output for one picture."""
-    outputs = [o for layer in network.layers for o in keras.tree.flatten(layer.output)]
-    return sum(int(np.prod(o.shape[1:])) * (2 if "16" in o.dtype else 4) for o in outputs)
 
 
 def _finish(run: Run, setup: Setup, monitor: Monitor, reporter: Reporter) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kgen.step.footprint import Footprint
 from kgen.step.objective import Logs, Objective, part
+
+FOOTPRINT = Footprint(program=15_000_000, layer=2100_000, activations=1.2)
 
 
 def train_step(model: Any, data: Any) -> Logs:
@@ -36,7 +39,7 @@ def descend(model: Any, objective: Objective, batch: Any = (), parts: int = 1) -
     if parts == 1:
         gradients, logs = _gradients(objective, batch)
     else:
-        gradients, logs = _accumulated(objective, batch, parts)
+        gradients, logs = _accumulated(model, objective, batch, parts)
     objective.optimizer.apply(gradients, objective.variables)
     return logs
 
@@ -52,25 +55,30 @@ def _gradients(objective: Objective, batch: Any) -> tuple[list[Any], Logs]:
     return tape.gradient(scaled, values, unconnected_gradients=zero), logs
 
 
-def _accumulated(objective: Objective, batches: Any, parts: int) -> tuple[list[Any], Logs]:
+def _accumulated(
+    model: Any, objective: Objective, batches: Any, parts: int
+) -> tuple[list[Any], Logs]:
     """Average the gradients and logs of the parts of a batch.
 
     A loop in the graph, one turn at a time: parts that are merely written one after the other may
     run at the same time, and XLA heeds no control dependencies.
     """
+    names: list[str] = []
 
-    def gradients(index: Any) -> Any:
-        found = _gradients(objective, part(batches, index))
-        return tf.nest.map_structure(tf.convert_to_tensor, found)
+    def turn(index: Any, total: list[Any], sums: list[Any]) -> Any:
+        gradients, logs = _gradients(objective, part(batches, index))
+        names[:] = logs
+        total = [a + tf.convert_to_tensor(b) for a, b in zip(total, gradients, strict=True)]
+        return index + 1, total, [a + logs.get(n, 0.0) for n, a in zip(known, sums, strict=True)]
 
-    def turn(index: Any, total: Any) -> Any:
-        return index + 1, tf.nest.map_structure(tf.add, total, gradients(index))
-
-    # The first part says what the loop carries.
-    _, total = tf.while_loop(
-        lambda index, _: index < parts, turn, (1, gradients(0)), parallel_iterations=1
+    # What a loop carries must be known before its body: all names that the model has.
+    known = model.log_names
+    start = [tf.zeros_like(variable.value) for variable in objective.variables]
+    _, total, sums = tf.while_loop(
+        lambda index, *_: index < parts, turn, (0, start, [0.0] * len(known)), parallel_iterations=1
     )
-    return tf.nest.map_structure(lambda value: value / parts, total)
+    reported = {n: log / parts for n, log in zip(known, sums, strict=True) if n in names}
+    return [gradient / parts for gradient in total], reported
 
 
 def average(pairs: list[tuple[Any, Any]], decay: Any) -> None:

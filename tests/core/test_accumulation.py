@@ -116,6 +116,8 @@ def test_a_run_goes_on_in_another_number_of_parts(tmp_path):
 class Slope(keras.Model):
     """One number a with the loss a * mean(x), whose gradient is mean(x)."""
 
+    log_names = ("another", "loss")
+
     def __init__(self, parts):
         super().__init__()
         self.a = self.add_weight(name="a", shape=(), initializer="ones")

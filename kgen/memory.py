@@ -1,0 +1,47 @@
+"""How much memory a training takes, said before it begins."""
+
+import math
+
+import keras
+
+from kgen import checkpoint
+from kgen.models.generative import GenerativeModel
+from kgen.step import engine
+
+
+def training_bytes(model: GenerativeModel, batch_size: int, *, on_cpu: bool) -> int:
+    """Estimate the peak of what training adds to a process that has its backend and its data.
+
+    Within 25 % of the peaks that ``benchmarks/memory.py`` measured on a CPU, where it counts main
+    memory. Elsewhere it counts the device's, and was not compared with anything.
+
+    Args:
+        model: compiled; its `accumulate` says how much of a batch is computed at a time.
+        batch_size: pictures in a step.
+        on_cpu: whether the computing is done in main memory, where programs and kernels are, too.
+    """
+    # Variables, among them averages and the optimizers' moments, and a gradient: 4 bytes each.
+    stored = [*checkpoint.variables(model), *model.trainable_variables]
+    total = sum(4 * math.prod(variable.shape) for variable in stored)
+    # The whole batch, and its noise, as float32.
+    total += 2 * 4 * batch_size * math.prod(model.image_shape)
+    footprint = engine().FOOTPRINT
+    networks = model.trained_parts.values()
+    outputs = sum(_output_bytes(network) for network in networks)
+    total += int(footprint.activations * outputs * batch_size / model.accumulate)
+    if on_cpu:
+        total += footprint.program + footprint.layer * sum(len(n.layers) for n in networks)
+    return total
+
+
+def _output_bytes(network: keras.Model) -> int:
+    """Sum the bytes of every layer's output for one picture."""
+    outputs = [o for layer in network.layers for o in keras.tree.flatten(layer.output)]
+    return sum(math.prod(o.shape[1:]) * (2 if "16" in o.dtype else 4) for o in outputs)
+
+
+def resident_bytes() -> int:
+    """Return the main memory that this process has now."""
+    import psutil
+
+    return psutil.Process().memory_info().rss

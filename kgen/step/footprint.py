@@ -1,0 +1,21 @@
+"""What a training takes on a backend besides what can be counted."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Footprint:
+    """How a backend's peak memory follows from a model's; measured by `benchmarks/memory.py --fit`.
+
+    Attributes:
+        program: bytes of main memory that any first step takes: kernels that are loaded, threads,
+            the compiler's own.
+        layer: bytes of main memory for every layer: its share of a graph or a compiled program.
+        activations: the peak of a step in units of all layers' outputs. 1 are the outputs
+            themselves, which the backward pass needs; the rest are gradients on their way back,
+            copies in another order of memory for a convolution, and memory not yet given back.
+    """
+
+    program: int
+    layer: int
+    activations: float
