@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Footprint:
-    """How a backend's peak memory follows from a model's; measured by `benchmarks/memory.py --fit`.
+    """How a backend's peak memory follows from a model; fitted by ``benchmarks/memory.py --fit``.
 
     Attributes:
         program: bytes of main memory that any first step takes: kernels that are loaded, threads,

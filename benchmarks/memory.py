@@ -1,0 +1,249 @@
+"""How much memory a training takes at its peak, beside what `--dry-run` estimates.
+
+Every figure comes from a fresh process: its largest resident set, less what it had before the model
+was built. Linux and macOS.
+
+    python benchmarks/memory.py                     # default presets, and batches four times as large
+    python benchmarks/memory.py --steady            # does it grow with steps, epochs, pictures?
+    python benchmarks/memory.py --fit               # the constants of kgen's estimate
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+BACKENDS = ("tensorflow", "torch", "jax")
+FAMILIES = ("gan", "vae", "ddpm")
+GOAL = 0.25
+"""How far the estimate may be from the peak, relative to it."""
+
+TIMES = ((1, 1), (4, 1), (4, 4), (16, 8))
+"""Batches measured, in units of the preset's, and the parts that they are computed in."""
+
+
+def main() -> None:
+    """Read the command line, measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
+    parser.add_argument("--families", nargs="+", default=FAMILIES, choices=(*FAMILIES, "ae"))
+    parser.add_argument("--preset", default="quick")
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--steady", action="store_true", help="peaks of longer and larger runs")
+    parser.add_argument("--fit", action="store_true", help="fit the estimate's constants")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        print(json.dumps(work(json.loads(options.worker))))
+    elif options.steady:
+        print_steady(options)
+    else:
+        print_peaks(options)
+
+
+def measure(backend: str, **case: Any) -> dict[str, Any]:
+    """Train a case in a fresh process; see :func:`work` for what it takes and returns."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "MPLBACKEND": "Agg"}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)  # compiling is part of what is measured
+    done = subprocess.run(
+        [sys.executable, __file__, "--worker", json.dumps({"backend": backend, **case})],
+        env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        sys.exit(f"{done.stderr}\n{case} on {backend} failed; see above.")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def work(case: dict[str, Any]) -> dict[str, Any]:
+    """Train in this process.
+
+    Args:
+        case: ``backend``, ``family``, ``preset``, ``overrides`` of its configuration, by the names
+            of their options; and either ``steps``, made without anything between them, or ``run``,
+            the folder for a whole training, and ``draw``, pictures to draw after it.
+
+    Returns:
+        Bytes ``before`` the model was built, ``peak`` above that, ``estimate``, and what the
+        estimate is made of.
+    """
+    from kgen import backend, device, run_config
+
+    backend.select(case["backend"])
+    device.setup(device="cpu", precision=case["overrides"].get("training.precision", "float32"))
+    from keras import ops
+
+    float(ops.sum(ops.ones((3,))))  # the backend is awake
+    config = run_config.resolve(case["family"], preset=case["preset"], overrides=case["overrides"])
+    setup = train(config, case["run"], case["draw"]) if "run" in case else step(config, case)
+    before = setup.plan.resident_bytes
+    return {
+        "before": before,
+        "peak": _largest_resident() - before,
+        "estimate": setup.plan.memory_bytes,
+        **features(setup, config),
+    }
+
+
+def step(config: Any, case: dict[str, Any]) -> Any:
+    """Make a few training steps."""
+    from kgen.step import engine
+    from kgen.training import prepare
+
+    setup = prepare(config)
+    run = engine().stepper(setup.model)
+    for index in range(case["steps"]):
+        logs = run(setup.batches.batch(*divmod(index, setup.plan.steps_per_epoch)))
+        assert all(float(value) == float(value) for value in logs.values())
+    return setup
+
+
+def train(config: Any, folder: str, draw: int) -> Any:
+    """Train a run to its end, as `kgen train` does, and draw pictures."""
+    from kgen import models, training
+    from kgen.run import Run
+
+    kept = []
+    prepare = training.prepare
+    training.prepare = lambda *given: kept.append(prepare(*given)) or kept[0]
+    run = Run.create(config, path=Path(folder))
+    training.train(run)
+    if draw:
+        models.load(run).generate(draw)
+    return kept[0]
+
+
+def features(setup: Any, config: Any) -> dict[str, float]:
+    """Return what the estimate multiplies: layers, and bytes of outputs in a part of the batch."""
+    from kgen import memory
+
+    networks = setup.model.trained_parts.values()
+    size = config.training.batch_size / config.training.accumulate
+    outputs = sum(memory._output_bytes(network) for network in networks) * size
+    return {"layers": sum(len(network.layers) for network in networks), "outputs": outputs}
+
+
+def _largest_resident() -> int:
+    """Return the largest main memory that this process ever had, in bytes."""
+    import resource
+
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest if sys.platform == "darwin" else largest * 1024
+
+
+def print_peaks(options: argparse.Namespace) -> None:
+    """Print peak and estimate of every family, batch size and number of parts."""
+    print(f"MB above what the process had before the model; goal: within {GOAL:.0%}")
+    print(f"{'backend':<11}{'family':<7}{'batch':>6}{'parts':>6}{'before':>8}{'peak':>7}"
+          f"{'estimate':>9}{'ratio':>7}")  # fmt: skip
+    for backend in options.backends:
+        found = []
+        for family in options.families:
+            for times, parts in TIMES:
+                found.append(_peak(options, backend, family, times, parts))
+                _print_row(backend, family, found[-1])
+        if options.fit:
+            print_fit(backend, found)
+
+
+def _peak(
+    options: argparse.Namespace, backend: str, family: str, times: int, parts: int
+) -> dict[str, Any]:
+    """Measure one line of the table."""
+    from kgen import run_config
+
+    batch = times * run_config.resolve(family, preset=options.preset).training.batch_size
+    overrides = {
+        "training.batch_size": batch,
+        "training.accumulate": parts,
+        "training.precision": options.precision,
+        "data.source": "embedded",
+        "data.validation": 0.0,
+    }
+    found = measure(backend, family=family, preset=options.preset, overrides=overrides,
+                    steps=options.steps)  # fmt: skip
+    return found | {"batch": batch, "parts": parts}
+
+
+def _print_row(backend: str, family: str, row: dict[str, Any]) -> None:
+    """Print one line of the table."""
+    ratio = row["estimate"] / row["peak"]
+    before, peak, estimate = (row[name] / 1e6 for name in ("before", "peak", "estimate"))
+    mark = "" if abs(ratio - 1) <= GOAL else "  off"
+    print(f"{backend:<11}{family:<7}{row['batch']:>6}{row['parts']:>6}{before:>8.0f}{peak:>7.0f}"
+          f"{estimate:>9.0f}{ratio:>7.2f}{mark}", flush=True)  # fmt: skip
+
+
+def print_fit(backend: str, rows: list[dict[str, Any]]) -> None:
+    """Print the constants that fit the peaks best, by least squares of relative differences."""
+    import numpy as np
+    from scipy.optimize import nnls
+
+    from kgen import backend as backends
+
+    backends.select(backend)
+    columns = np.array([[1e6, 1e6 * row["layers"], row["outputs"]] for row in rows])
+    now = _footprint(backend)
+    counted = [row["estimate"] - c @ now for row, c in zip(rows, columns, strict=True)]
+    peaks = np.array([row["peak"] for row in rows])
+    constants, _ = nnls(columns / peaks[:, None], 1 - np.array(counted) / peaks)
+    print(f"{backend}: program {constants[0]:.0f} MB, layer {constants[1]:.2f} MB, "
+          f"activations {constants[2]:.2f}")  # fmt: skip
+
+
+def _footprint(backend: str) -> Any:
+    """Return the constants in use, in the units of the fit, without importing the backend here."""
+    import ast
+
+    text = (ROOT / "kgen" / "step" / f"_{backend}.py").read_text()
+    [call] = [node.value for node in ast.parse(text).body if isinstance(node, ast.Assign)
+              and getattr(node.targets[0], "id", "") == "FOOTPRINT"]  # fmt: skip
+    values = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+    return [values["program"] / 1e6, values["layer"] / 1e6, values["activations"]]
+
+
+def print_steady(options: argparse.Namespace) -> None:
+    """Print peaks of whole trainings that differ in one thing only."""
+    print(f"{'backend':<11}{'family':<7}{'what grows':<28}{'peaks, MB':>20}")
+    for backend in options.backends:
+        for family in options.families:
+            for what, small, large in STEADY:
+                peaks = [_steady_peak(backend, family, case) / 1e6 for case in (small, large)]
+                print(f"{backend:<11}{family:<7}{what:<28}{peaks[0]:>10.0f}{peaks[1]:>10.0f}",
+                      flush=True)  # fmt: skip
+
+
+STEADY = (
+    ("epochs: 3, 30", {"epochs": 3}, {"epochs": 30}),
+    ("steps: 100, 1,000", {"epochs": 1, "count": 800}, {"epochs": 1, "count": 8_000}),
+    ("pictures drawn: 128, 8,192", {"epochs": 1, "draw": 128}, {"epochs": 1, "draw": 8_192}),
+)
+"""What is measured with little of it and with ten times as much or more; batches of 8."""
+
+
+def _steady_peak(backend: str, family: str, case: dict[str, Any]) -> int:
+    """Train a run on so many pictures in a memory-mapped file; return its peak."""
+    import numpy as np
+
+    count = case.get("count", 64)
+    with tempfile.TemporaryDirectory(prefix="kgen-memory-") as folder:
+        pictures = np.random.default_rng(0).integers(0, 256, (count, 28, 28, 1), np.uint8)
+        np.save(Path(folder) / "pictures.npy", pictures)
+        overrides = {
+            "data.source": str(Path(folder) / "pictures.npy"),
+            "data.validation": 0.1,
+            "training.batch_size": 8,
+            "training.epochs": case["epochs"],
+        }
+        return measure(backend, family=family, preset="quick", overrides=overrides,
+                       run=str(Path(folder) / "run"), draw=case.get("draw", 0))["peak"]  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
