@@ -3,7 +3,7 @@
 Every figure comes from a fresh process: its largest resident set, less what it had before the model
 was built. Linux and macOS.
 
-    python benchmarks/memory.py                     # default presets, and batches four times as large
+    python benchmarks/memory.py                     # default presets, and larger batches
     python benchmarks/memory.py --steady            # does it grow with steps, epochs, pictures?
     python benchmarks/memory.py --fit               # the constants of kgen's estimate
 """
@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ TIMES = ((1, 1), (4, 1), (4, 4), (16, 8))
 
 def main() -> None:
     """Read the command line, measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="How much memory a training takes.")
     parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
     parser.add_argument("--families", nargs="+", default=FAMILIES, choices=(*FAMILIES, "ae"))
     parser.add_argument("--preset", default="quick")
@@ -100,7 +101,8 @@ def step(config: Any, case: dict[str, Any]) -> Any:
     run = engine().stepper(setup.model)
     for index in range(case["steps"]):
         logs = run(setup.batches.batch(*divmod(index, setup.plan.steps_per_epoch)))
-        assert all(float(value) == float(value) for value in logs.values())
+        for value in logs.values():
+            float(value)  # waits for the device
     return setup
 
 
@@ -119,14 +121,19 @@ def train(config: Any, folder: str, draw: int) -> Any:
     return kept[0]
 
 
-def features(setup: Any, config: Any) -> dict[str, float]:
-    """Return what the estimate multiplies: layers, and bytes of outputs in a part of the batch."""
+def features(setup: Any, config: Any) -> dict[str, Any]:
+    """Return what the estimate multiplies, and what by.
+
+    That is layers, and bytes of their outputs in a part of the batch; and the backend's footprint.
+    """
     from kgen import memory
+    from kgen.step import engine
 
     networks = setup.model.trained_parts.values()
     size = config.training.batch_size / config.training.accumulate
-    outputs = sum(memory._output_bytes(network) for network in networks) * size
-    return {"layers": sum(len(network.layers) for network in networks), "outputs": outputs}
+    outputs = sum(memory.output_bytes(network) for network in networks) * size
+    layers = sum(len(network.layers) for network in networks)
+    return {"layers": layers, "outputs": outputs, "footprint": asdict(engine().FOOTPRINT)}
 
 
 def _largest_resident() -> int:
@@ -158,7 +165,8 @@ def _peak(
     """Measure one line of the table."""
     from kgen import run_config
 
-    batch = times * run_config.resolve(family, preset=options.preset).training.batch_size
+    preset = run_config.resolve(family, preset=options.preset)
+    batch = times * preset.training.batch_size
     overrides = {
         "training.batch_size": batch,
         "training.accumulate": parts,
@@ -185,27 +193,14 @@ def print_fit(backend: str, rows: list[dict[str, Any]]) -> None:
     import numpy as np
     from scipy.optimize import nnls
 
-    from kgen import backend as backends
-
-    backends.select(backend)
     columns = np.array([[1e6, 1e6 * row["layers"], row["outputs"]] for row in rows])
-    now = _footprint(backend)
-    counted = [row["estimate"] - c @ now for row, c in zip(rows, columns, strict=True)]
-    peaks = np.array([row["peak"] for row in rows])
-    constants, _ = nnls(columns / peaks[:, None], 1 - np.array(counted) / peaks)
+    now = rows[0]["footprint"]
+    fitted = columns @ [now["program"] / 1e6, now["layer"] / 1e6, now["activations"]]
+    peaks, estimates = (np.array([row[name] for row in rows]) for name in ("peak", "estimate"))
+    counted = estimates - fitted
+    constants, _ = nnls(columns / peaks[:, None], 1 - counted / peaks)
     print(f"{backend}: program {constants[0]:.0f} MB, layer {constants[1]:.2f} MB, "
           f"activations {constants[2]:.2f}")  # fmt: skip
-
-
-def _footprint(backend: str) -> Any:
-    """Return the constants in use, in the units of the fit, without importing the backend here."""
-    import ast
-
-    text = (ROOT / "kgen" / "step" / f"_{backend}.py").read_text()
-    [call] = [node.value for node in ast.parse(text).body if isinstance(node, ast.Assign)
-              and getattr(node.targets[0], "id", "") == "FOOTPRINT"]  # fmt: skip
-    values = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
-    return [values["program"] / 1e6, values["layer"] / 1e6, values["activations"]]
 
 
 def print_steady(options: argparse.Namespace) -> None:

@@ -27,14 +27,14 @@ def training_bytes(model: GenerativeModel, batch_size: int, *, on_cpu: bool) -> 
     total += 2 * 4 * batch_size * math.prod(model.image_shape)
     footprint = engine().FOOTPRINT
     networks = model.trained_parts.values()
-    outputs = sum(_output_bytes(network) for network in networks)
+    outputs = sum(output_bytes(network) for network in networks)
     total += int(footprint.activations * outputs * batch_size / model.accumulate)
     if on_cpu:
         total += footprint.program + footprint.layer * sum(len(n.layers) for n in networks)
     return total
 
 
-def _output_bytes(network: keras.Model) -> int:
+def output_bytes(network: keras.Model) -> int:
     """Sum the bytes of every layer's output for one picture."""
     outputs = [o for layer in network.layers for o in keras.tree.flatten(layer.output)]
     return sum(math.prod(o.shape[1:]) * (2 if "16" in o.dtype else 4) for o in outputs)

@@ -19,9 +19,8 @@ def plan_lines(plan: Plan, *, every_file: bool = False) -> list[str]:
         f"data:       {plan.data}{licence}, {plan.train_images:,} pictures to train on, "
         f"{plan.validation_images:,} held out, {height} x {width} x {channels}",
         f"parameters: {sum(plan.parameters.values()):,} ({', '.join(parts)})",
-        f"memory:     about {size(plan.memory_bytes)} for the training, besides the "
-        f"{size(plan.resident_bytes)} that Python, {plan.device.partition(' ')[0]} and the pictures "
-        "take",
+        f"memory:     about {size(plan.memory_bytes)} for training, besides the "
+        f"{size(plan.resident_bytes)} of Python, backend and pictures",
         f"steps:      {plan.steps_per_epoch} per epoch, {plan.total_steps:,} in all, "
         f"{plan.epochs} epochs",
         f"computes:   {plan.device}",

@@ -67,7 +67,8 @@ class FakeTraining(types.ModuleType):
             data="embedded", licence="MIT", image_shape=(28, 28, 1), train_images=1800,
             validation_images=200, skipped=("a.png: no picture",), steps_per_epoch=28,
             total_steps=1680, parameters={"generator": 1_000_000, "discriminator": 234_567},
-            memory_bytes=412_000_000, resident_bytes=800_000_000, ema_decay=0.99, device="tensorflow on cpu, float32",
+            memory_bytes=412_000_000, resident_bytes=800_000_000, ema_decay=0.99,
+            device="tensorflow on cpu, float32",
         )  # fmt: skip
 
     def prepare(self, config, reporter=None):

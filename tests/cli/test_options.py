@@ -20,6 +20,13 @@ CASES = [
 ]
 
 
+BOUNDS = {
+    "model.beta_start": {"model.beta_end": 0.99},
+    "training.accumulate": {"training.batch_size": 65_536},
+}
+"""What else must be set for the other value of an option that is bound to another one."""
+
+
 def other_value(option):
     """Return a value that the field takes and that is not its default, and how it is written."""
     field, limits = option.field, option.field.option
@@ -49,12 +56,12 @@ def test_every_field_has_a_flag_of_its_own(family):
 @pytest.mark.parametrize(("family", "option"), CASES)
 def test_option_given_changes_that_field_and_no_other(kgen, training, family, option):
     value, text = other_value(option)
-    extra = ["--beta-end", "0.99"] if option.field.name == "beta_start" else []
+    bound = BOUNDS.get(option.key, {})
+    extra = [word for key, value in bound.items() for word in ("--set", f"{key}={value}")]
     result = kgen("train", family, option.flag, *text, *extra)
     assert result.exit_code == 0, result.output
     [config] = [call[1].config for call in training.calls if call[0] == "train"]
-    overrides = {option.key: value} | ({"model.beta_end": 0.99} if extra else {})
-    assert config == run_config.resolve(family, overrides=overrides)
+    assert config == run_config.resolve(family, overrides={option.key: value} | bound)
     assert getattr(getattr(config, option.section), option.field.name) == value
 
 

@@ -14,8 +14,8 @@ from kgen_cli.text import duration, metric_text, plan_lines, size
 PLAN = Plan(
     data="embedded", licence="MIT", image_shape=(28, 28, 1), train_images=1800,
     validation_images=200, skipped=(), steps_per_epoch=28, total_steps=280,
-    parameters={"denoiser": 1_220_000}, memory_bytes=1_500_000_000, resident_bytes=800_000_000, ema_decay=0.99,
-    device="jax on cpu, float32",
+    parameters={"denoiser": 1_220_000}, memory_bytes=1_500_000_000,
+    resident_bytes=800_000_000, ema_decay=0.99, device="jax on cpu, float32",
 )  # fmt: skip
 
 
