@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--families", nargs="+", default=FAMILIES, choices=(*FAMILIES, "ae"))
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--steady", action="store_true", help="peaks of longer and larger runs")
     parser.add_argument("--fit", action="store_true", help="fit the estimate's constants")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -138,10 +138,13 @@ def features(setup: Any, config: Any) -> dict[str, Any]:
 
 def _largest_resident() -> int:
     """Return the largest main memory that this process ever had, in bytes."""
-    import resource
+    if sys.platform == "darwin":
+        import resource
 
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return largest if sys.platform == "darwin" else largest * 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Not getrusage, which on Linux counts what the process was before it became this program.
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 def print_peaks(options: argparse.Namespace) -> None:
