@@ -21,7 +21,7 @@ def measured():
             family="vae",
             preset="quick",
             overrides={**overrides, "training.accumulate": parts},
-            steps=3,
+            steps=2,
         )
         for parts in (1, 8)
     }
