@@ -219,7 +219,7 @@ def print_steady(options: argparse.Namespace) -> None:
 
 STEADY = (
     ("epochs: 3, 30", {"epochs": 3}, {"epochs": 30}),
-    ("steps: 100, 1,000", {"epochs": 1, "count": 800}, {"epochs": 1, "count": 8_000}),
+    ("steps: 90, 900", {"epochs": 1, "count": 800}, {"epochs": 1, "count": 8_000}),
     ("pictures drawn: 128, 8,192", {"epochs": 1, "draw": 128}, {"epochs": 1, "draw": 8_192}),
 )
 """What is measured with little of it and with ten times as much or more; batches of 8."""
