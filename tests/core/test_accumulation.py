@@ -113,7 +113,7 @@ def test_a_run_goes_on_in_another_number_of_parts(tmp_path):
     train(run)
     config = tiny.config("ae", tmp_path, **values, training__steps=4, training__accumulate=2)
     train(run.replace_config(config), resume=True)
-    mine, theirs = (checkpoint.newest(r.checkpoints)[0] for r in (run, whole))
+    mine, theirs = (checkpoint.read(checkpoint.paths(r.checkpoints)[-1]) for r in (run, whole))
     assert mine.step == theirs.step == 4
     for a, b in zip(mine.arrays, theirs.arrays, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)  # as above
