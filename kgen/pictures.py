@@ -23,6 +23,9 @@ BACKGROUND = 255
 SCALED_SIDE = 64
 """Pixels up to which a grid enlarges small pictures if no scale is asked for."""
 
+BATCH = 128
+"""Pictures that a model draws at a time."""
+
 LAST_FRAME_MILLISECONDS = 2000
 """How long an animation rests on its last frame before it starts again."""
 

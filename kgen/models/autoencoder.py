@@ -149,9 +149,13 @@ class Autoencoder(GenerativeModel):
         """Turn latents float32 (n, latent_dim) into uint8 pictures: the mean of p(x | z)."""
         return to_uint8(self.in_batches(self._decode, z, progress=progress), 0.0, 1.0)
 
-    def generate(self, n: int, *, seed: int = 0, progress: Progress | None = None) -> np.ndarray:
-        """Decode `n` latents drawn from N(0, I)."""
-        return self.decode(host_noise.normal(seed, (n, self.settings.latent_dim)), progress)
+    def generate(
+        self, n: int, *, seed: int = 0, start: int = 0, progress: Progress | None = None
+    ) -> np.ndarray:
+        """Decode `n` latents drawn from N(0, I), those of the pictures from `start` on."""
+        length = self.settings.latent_dim
+        z = host_noise.normal(seed, (n, length), start=start * length)
+        return self.decode(z, progress)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Encode uint8 pictures (n, h, w, c) to their means and decode those."""

@@ -1,5 +1,6 @@
 """Denoising diffusion probabilistic model (Ho et al. 2020)."""
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from kgen.config import DDPMConfig
 from kgen.layers.noise_schedule import NoiseSchedule
 from kgen.models.generative import GenerativeModel, Noise, Progress, to_uint8
 from kgen.networks import build_denoiser, call
+from kgen.pictures import BATCH
 from kgen.schedule import timesteps
 from kgen.step import Objective
 
@@ -159,14 +161,14 @@ class DDPM(GenerativeModel):
         return samplers.ddim_plan(self.schedule.tables, ts, eta)
 
     def generate(
-        self, n: int, *, seed: int = 0, progress: Progress | None = None, clip: bool = True,
-        **options: Any,
+        self, n: int, *, seed: int = 0, start: int = 0, progress: Progress | None = None,
+        clip: bool = True, **options: Any,
     ) -> np.ndarray:  # fmt: skip
-        """Turn noise into `n` pictures; `options` are those of :meth:`plan`.
+        """Turn noise into `n` pictures from `start` on; `options` are those of :meth:`plan`.
 
         The same seed starts from the same noise on every backend and with every sampler.
         """
-        frames = self._sample(n, seed, progress, clip, options, keep=[])
+        frames = self._sample(n, seed, start, progress, clip, options, keep=[])
         return frames[-1]
 
     def preview(self, n: int) -> np.ndarray:
@@ -181,21 +183,21 @@ class DDPM(GenerativeModel):
         """Show noise becoming pictures: uint8 (frames, n, h, w, c), the last the result."""
         steps = len(self.plan(**options).timesteps)
         keep = np.unique(np.linspace(0, steps - 1, max(frames - 1, 1)).round().astype(int))
-        return self._sample(n, seed, progress, clip, options, keep=[int(i) for i in keep])
+        return self._sample(n, seed, 0, progress, clip, options, keep=[int(i) for i in keep])
 
     def _sample(
-        self, n: int, seed: int, progress: Progress | None, clip: bool, options: dict[str, Any],
-        keep: list[int],
+        self, n: int, seed: int, begin: int, progress: Progress | None, clip: bool,
+        options: dict[str, Any], keep: list[int],
     ) -> np.ndarray:  # fmt: skip
         """Run the sampler in batches; return x_t before each step in `keep`, and x_0."""
-        plan = self.plan(**options)
-        x_T = host_noise.normal(seed, (n, *self.image_shape))
-        size, total = min(n, 128), len(plan.timesteps)
+        plan, numbers = self.plan(**options), math.prod(self.image_shape)
+        x_T = host_noise.normal(seed, (n, *self.image_shape), start=begin * numbers)
+        size, total = min(n, BATCH), len(plan.timesteps)
         batches = []
         for start in range(0, n, size):
             rows = np.minimum(np.arange(start, start + size), n - 1)
 
-            def step_noise(i: int, shape: Any, first: int = start * x_T[0].size) -> Any:
+            def step_noise(i: int, shape: Any, first: int = (begin + start) * numbers) -> Any:
                 return ops.convert_to_tensor(
                     host_noise.normal(seed, shape, stream=i + 1, start=first)
                 )

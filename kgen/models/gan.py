@@ -155,9 +155,13 @@ class GAN(GenerativeModel):
         """
         return self.in_batches(self._discriminate, images).reshape(len(images))
 
-    def generate(self, n: int, *, seed: int = 0, progress: Progress | None = None) -> np.ndarray:
-        """Draw `n` pictures; the same seed gives the same latents on every backend."""
-        return self.decode(host_noise.normal(seed, (n, self.settings.latent_dim)), progress)
+    def generate(
+        self, n: int, *, seed: int = 0, start: int = 0, progress: Progress | None = None
+    ) -> np.ndarray:
+        """Draw `n` pictures from `start` on; a seed gives the same latents on every backend."""
+        length = self.settings.latent_dim
+        z = host_noise.normal(seed, (n, length), start=start * length)
+        return self.decode(z, progress)
 
     def interpolate(self, seed_a: int, seed_b: int, steps: int) -> np.ndarray:
         """Walk from the first picture of one seed to that of another in `steps` pictures.

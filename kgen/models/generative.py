@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from kgen.option import Section
-from kgen.pictures import to_uint8
+from kgen.pictures import BATCH, to_uint8
 from kgen.step import Objective, engine
 from kgen.step.objective import Logs
 
@@ -121,8 +121,15 @@ class GenerativeModel(keras.Model):
         return {}
 
     @abstractmethod
-    def generate(self, n: int, *, seed: int = 0, progress: Progress | None = None) -> np.ndarray:
-        """Draw `n` pictures, uint8 (n, height, width, channels)."""
+    def generate(
+        self, n: int, *, seed: int = 0, start: int = 0, progress: Progress | None = None
+    ) -> np.ndarray:
+        """Draw pictures `start` to `start + n - 1` of a seed, uint8 (n, height, width, channels).
+
+        A picture comes from its own rows of the host's noise (docs/noise.md), whatever is drawn
+        before or with it. A batch of another size may round a pixel the other way; batches of
+        :data:`kgen.pictures.BATCH` pictures that begin at its multiples do not.
+        """
 
     @property
     def trained_parts(self) -> dict[str, keras.Model]:
@@ -217,7 +224,7 @@ class GenerativeModel(keras.Model):
 
     # Pictures.
 
-    def in_batches(self, function: Callable[..., Any], *arrays: np.ndarray, batch_size: int = 128,
+    def in_batches(self, function: Callable[..., Any], *arrays: np.ndarray, batch_size: int = BATCH,
             progress: Progress | None = None) -> np.ndarray:  # fmt: skip
         """Apply a compiled function of tensors to arrays, batch by batch.
 
