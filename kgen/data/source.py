@@ -11,8 +11,10 @@ from kgen.data.folder import load_folder
 from kgen.data.idx import has_idx, load_idx
 from kgen.data.images import ArrayImages
 from kgen.data.named import SOURCES, load_named
+from kgen.data.shards import load_shards
 from kgen.errors import KgenError
 from kgen.option import unknown_name
+from kgen.shards.contents import Contents
 
 OnProgress = Callable[[int, int], None]
 
@@ -33,8 +35,8 @@ def load(
 
     Args:
         source: a name in :data:`kgen.data.named.SOURCES`, or the path of a folder of pictures
-            (PNG, JPEG, WebP, BMP; sub-folders are class labels), a folder in IDX format, or a
-            `.npz` or `.npy`. A name wins over a folder of that name; write `./name` for the folder.
+            (PNG, JPEG, WebP, BMP; sub-folders are class labels), a folder in IDX format, a folder
+            of shards (:mod:`kgen.shards`), or a `.npz` or `.npy`. A name wins over a folder of that name; write `./name` for the folder.
         image_size: height and width wanted, 1 to 4096; None keeps the source's own.
         channels: 1 (grey) or 3 (RGB); None keeps the source's own.
         split: ``train`` or ``test``, where the source has splits: a named one, a folder in IDX
@@ -101,7 +103,7 @@ def _load_directory(
     memory_limit: int | None,
     on_progress: OnProgress | None,
 ) -> DataSet:
-    """Load a folder in IDX format, or else of pictures."""
+    """Load a folder in IDX format, or of shards, or else of pictures."""
     arrays = load_idx(path, split)
     if arrays is not None:
         images, labels = arrays
@@ -111,6 +113,12 @@ def _load_directory(
             labels=labels,
             class_names=None,
             licence=None,
+        )
+    contents = Contents.read(path)
+    if contents is not None:
+        _require_train(split, path)
+        return load_shards(
+            path, contents, _short_name(path), image_size=image_size, channels=channels
         )
     root = _split_folder(path, split)
     if root is None:
