@@ -173,6 +173,34 @@ def optional(name: str, kind: Any, info: Any) -> inspect.Parameter:
     )
 
 
+def flag(name: str, text: str, panel: str) -> Any:
+    """Make a switch that is off unless given."""
+    return typer.Option(name, help=text, metavar="", rich_help_panel=panel)
+
+
+def valued(
+    *names: str, text: str, default: str, span: str = "", panel: str | None = None, **more: Any
+) -> Any:
+    """Make an option that is None unless given; `default` says what that means."""
+    text += dim(f" [{span + '; ' if span else ''}default: {default}]")
+    return typer.Option(*names, help=text, show_default=False, rich_help_panel=panel, **more)
+
+
+def numbered(
+    *names: str, limits: Option, default: str, kind: type[int] | type[float] = int, **more: Any
+) -> Any:
+    """Make an option that takes a number in a range."""
+    return valued(
+        *names,
+        text=limits.help,
+        default=default,
+        span=limits.range_text(),
+        metavar="INT" if kind is int else "FLOAT",
+        parser=number(kind, limits),
+        **more,
+    )
+
+
 def names(text: str) -> tuple[str, ...]:
     """Split names at commas, each once.
 

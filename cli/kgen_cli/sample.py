@@ -13,8 +13,9 @@ from kgen.run import CONFIG, Run
 from kgen_cli import session
 from kgen_cli.application import say_note, settings
 from kgen_cli.destination import Destination, choose
-from kgen_cli.options import config_options, dim, number, with_options
+from kgen_cli.options import config_options, flag, numbered, valued, with_options
 from kgen_cli.request import DDIM_STEPS, MAX_SEED, NUMBER, Request, check, default_name
+from kgen_cli.shards import FormatName, NumProcesses, ProcessId, Shards, ShardSize, settle
 
 LATENT, DIFFUSION, OUTPUT = "GAN, AE, VAE", "DDPM", "Output"
 """Headings of the help."""
@@ -41,34 +42,6 @@ def _complete_run(ctx: typer.Context, incomplete: str) -> Iterator[str]:
     return (name for name in names if name.startswith(incomplete))
 
 
-def _flag(name: str, text: str, panel: str) -> Any:
-    """Make a switch that is off unless given."""
-    return typer.Option(name, help=text, metavar="", rich_help_panel=panel)
-
-
-def _value(
-    *names: str, text: str, default: str, span: str = "", panel: str | None = None, **more: Any
-) -> Any:
-    """Make an option that is None unless given; `default` says what that means."""
-    text += dim(f" [{span + '; ' if span else ''}default: {default}]")
-    return typer.Option(*names, help=text, show_default=False, rich_help_panel=panel, **more)
-
-
-def _number(
-    *names: str, limits: Option, default: str, kind: type[int] | type[float] = int, **more: Any
-) -> Any:
-    """Make an option that takes a number in a range."""
-    return _value(
-        *names,
-        text=limits.help,
-        default=default,
-        span=limits.range_text(),
-        metavar="INT" if kind is int else "FLOAT",
-        parser=number(kind, limits),
-        **more,
-    )
-
-
 _numbers = ", ".join(f"{mode} {count}" for mode, count in NUMBER.items())
 
 RunName = Annotated[
@@ -89,66 +62,68 @@ Inputs = Annotated[
 ]
 Number = Annotated[
     int | None,
-    _number("-n", "--number", limits=Option(help="Pictures.", low=1, high=10**6), default=_numbers),
+    numbered(
+        "-n", "--number", limits=Option(help="Pictures.", low=1, high=10**6), default=_numbers
+    ),
 ]
 Seed = Annotated[
     int,
-    _number(limits=Option(help="Seed of the noise.", low=0, high=MAX_SEED), default="0"),
+    numbered(limits=Option(help="Seed of the noise.", low=0, high=MAX_SEED), default="0"),
 ]
 Reconstruct = Annotated[
     bool,
-    _flag("--reconstruct", "Pictures, and below them what the model makes of them.", LATENT),
+    flag("--reconstruct", "Pictures, and below them what the model makes of them.", LATENT),
 ]
 Variations = Annotated[
-    bool, _flag("--variations", "Pictures similar to one picture (first).", LATENT)
+    bool, flag("--variations", "Pictures similar to one picture (first).", LATENT)
 ]
 Interpolate = Annotated[
-    bool, _flag("--interpolate", "The way from one picture, or seed, to another.", LATENT)
+    bool, flag("--interpolate", "The way from one picture, or seed, to another.", LATENT)
 ]
 Manifold = Annotated[
     bool,
-    _flag("--manifold", "The plane of the two most active latents; best if it has two.", LATENT),
+    flag("--manifold", "The plane of the two most active latents; best if it has two.", LATENT),
 ]
 SamplerName = Annotated[
     Sampler | None,
-    _value(
+    valued(
         text="ddim needs few steps; ddpm, the paper's, adds noise in each.",
         default="ddim", panel=DIFFUSION, metavar="NAME",
     ),
 ]  # fmt: skip
 NumSteps = Annotated[
     int | None,
-    _number(
+    numbered(
         limits=Option(help="Network calls, at most the run's num_timesteps.", low=1),
         default=f"ddim {DDIM_STEPS}, ddpm all", panel=DIFFUSION,
     ),
 ]  # fmt: skip
 Eta = Annotated[
     float | None,
-    _number(
+    numbered(
         limits=Option(help="Noise of ddim: 0 none, 1 as much as ddpm.", low=0, high=1),
         kind=float, default="0", panel=DIFFUSION,
     ),
 ]  # fmt: skip
 VarianceName = Annotated[
     Variance | None,
-    _value(
+    valued(
         text=f"Noise of ddpm: {' | '.join(Variance)}.", default=Variance.FIXED_SMALL,
         panel=DIFFUSION, metavar="NAME",
     ),
 ]  # fmt: skip
 Trajectory = Annotated[
     bool,
-    _flag("--trajectory", "Noise becoming pictures: a strip (PNG) and an animation.", DIFFUSION),
+    flag("--trajectory", "Noise becoming pictures: a strip (PNG) and an animation.", DIFFUSION),
 ]
 Out = Annotated[
     str | None,
-    _value(
+    valued(
         text="A .png (one grid), a folder (a file per picture) or a .npz (arrays).",
         default="a .png in the run's samples/", panel=OUTPUT, metavar="PATH",
     ),
 ]  # fmt: skip
-Force = Annotated[bool, _flag("--force", "Write over what is at --out.", OUTPUT)]
+Force = Annotated[bool, flag("--force", "Write over what is at --out.", OUTPUT)]
 
 
 def draw(
@@ -169,6 +144,10 @@ def draw(
     trajectory: Trajectory = False,
     out: Out = None,
     force: Force = False,
+    format: FormatName = None,
+    shard_size: ShardSize = None,
+    num_processes: NumProcesses = None,
+    process_id: ProcessId = None,
     values: dict[str, Any],
 ) -> None:
     """Draw pictures with a trained model, and print where they are."""
@@ -187,7 +166,10 @@ def draw(
         ),
         opened.config,
     )  # fmt: skip
-    destination = choose(out, opened.samples, default_name(request), request.mode, force)
+    destination = settle(
+        format, out, request.mode, force,
+        shard_size=shard_size, num_processes=num_processes, process_id=process_id,
+    ) or choose(out, opened.samples, default_name(request), request.mode, force)  # fmt: skip
     computing = _given(**values)
     session.start(
         backend_name=computing.get("training__backend"),
@@ -224,7 +206,7 @@ def _mode(**flags: bool) -> str:
     return given[0].removeprefix("--") if given else "sample"
 
 
-def _draw(run: Run, request: Request, destination: Destination) -> list[Path]:
+def _draw(run: Run, request: Request, destination: Destination | Shards) -> list[Path]:
     """Load the model, draw, write, and return the files or folders written."""
     from kgen.models import load
     from kgen_cli.drawing import draw
@@ -233,6 +215,8 @@ def _draw(run: Run, request: Request, destination: Destination) -> list[Path]:
     if run.config.family == "ae" and request.mode == "sample":
         say_note("An autoencoder is not trained to be sampled from; a VAE is (kgen train vae).")
     model = load(run)
+    if isinstance(destination, Shards):
+        return [destination.draw(run, model, request)]
     with counting("drawing") as progress:
         picture = draw(model, request, progress)
     return destination.write(picture)

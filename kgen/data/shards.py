@@ -61,7 +61,7 @@ class ShardImages(ImageSource):
         out = np.empty((len(rows), *self._contents.shape), np.uint8)
         for shard in np.unique(shards).tolist():
             path = self._folder / self._contents.name(shard)
-            try:
+            try:  # Pillow has SyntaxError for a broken PNG
                 if shard not in self._places:
                     self._places[shard] = self._index(path, shard)
                 places = self._places[shard]
@@ -70,7 +70,7 @@ class ShardImages(ImageSource):
                         offset, size = places[rows[place]].tolist()
                         file.seek(offset)
                         out[place] = self._decode(file.read(size))
-            except (OSError, ValueError, KeyError, struct.error, zipfile.BadZipFile,
+            except (OSError, ValueError, KeyError, SyntaxError, struct.error, zipfile.BadZipFile,
                     tarfile.TarError) as error:  # fmt: skip
                 reason = " ".join(str(getattr(error, "strerror", None) or error).split())
                 raise KgenError(

@@ -36,7 +36,8 @@ def load(
     Args:
         source: a name in :data:`kgen.data.named.SOURCES`, or the path of a folder of pictures
             (PNG, JPEG, WebP, BMP; sub-folders are class labels), a folder in IDX format, a folder
-            of shards (:mod:`kgen.shards`), or a `.npz` or `.npy`. A name wins over a folder of that name; write `./name` for the folder.
+            of shards (:mod:`kgen.shards`), or a `.npz` or `.npy`. A name wins over a folder of that
+            name; write `./name` for the folder.
         image_size: height and width wanted, 1 to 4096; None keeps the source's own.
         channels: 1 (grey) or 3 (RGB); None keeps the source's own.
         split: ``train`` or ``test``, where the source has splits: a named one, a folder in IDX

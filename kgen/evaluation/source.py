@@ -1,20 +1,19 @@
 """What is evaluated: anything that can hand over pictures, lot by lot."""
 
-import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kgen import checkpoint, data
+from kgen import data
 from kgen.data.content import data_hash
 from kgen.errors import KgenError
 from kgen.evaluation.reals import evenly
 from kgen.evaluation.record import Target
+from kgen.models import weights_hash
 from kgen.models.generative import GenerativeModel
 from kgen.run import Run
 
@@ -117,7 +116,7 @@ class RunSource(Drawing):
                 training_seconds=summary.get("seconds"),
             ),
             model.image_shape,
-            f"{_run_hash(run)} {plan.name if plan else ''} {plan.num_steps if plan else ''}",
+            f"{weights_hash(run)} {plan.name if plan else ''} {plan.num_steps if plan else ''}",
         )
         self.model = model
         self._options = options
@@ -192,12 +191,3 @@ def _words(shape: tuple[int, int, int]) -> str:
 def drawing_part(model: GenerativeModel) -> Any:
     """Return the network that draws a model's pictures: the first of its parts."""
     return next(iter(model.parts.values()))
-
-
-def _run_hash(run: Run) -> str:
-    """Hash the file that a run's model is loaded from."""
-    path: Path | None = run.model_file
-    if not run.model_file.is_file():
-        found, _ = checkpoint.newest(run.checkpoints)
-        path = None if found is None else found.path
-    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,5 +1,6 @@
 """The families' models, each written once for every backend."""
 
+import hashlib
 import json
 import zipfile
 import zlib
@@ -62,6 +63,19 @@ def load(run: Run) -> GenerativeModel:
     model = build(run.config, tuple(found.header["image_shape"]), found.header["ema_decay"])
     checkpoint.restore(model, found)
     return model
+
+
+def weights_hash(run: Run) -> str:
+    """Name what :func:`load` loads by the SHA-256 of its file; empty where there is none.
+
+    Raises:
+        KgenError: there are checkpoints, and none is whole.
+    """
+    path: Path | None = run.model_file
+    if not run.model_file.is_file():
+        found, _ = checkpoint.newest(run.checkpoints)
+        path = None if found is None else found.path
+    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load_file(path: Path, family: str) -> GenerativeModel:

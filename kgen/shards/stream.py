@@ -32,8 +32,11 @@ def begin(folder: Path, contents: Contents, *, force: bool = False) -> None:
     """
     if folder.is_file():
         raise KgenError(f"Shards are written to a folder. Received: {folder}, a file.")
+    # Listed before it is read: another process may write its first files in between.
+    names = _visible(folder)
     found = Contents.read(folder)
-    strangers = _strangers(folder, found)
+    known = set() if found is None else {CONTENTS, *found.names()}
+    strangers = [name for name in names if name not in known]
     if strangers:
         raise KgenError(
             f"Shards take a folder of their own. Received: {folder}, which holds "
@@ -136,13 +139,11 @@ def _check(folder: Path, contents: Contents) -> None:
         )
 
 
-def _strangers(folder: Path, found: Contents | None) -> list[str]:
-    """List what a folder holds beside its shards; hidden files are nobody's business."""
+def _visible(folder: Path) -> list[str]:
+    """List what a folder holds; hidden files are nobody's business."""
     if not folder.is_dir():
         return []
-    known = set() if found is None else {CONTENTS, *found.names()}
-    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    return [name for name in names if name not in known]
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def _count(contents: Contents, shards: range | list[int]) -> int:
