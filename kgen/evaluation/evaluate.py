@@ -168,9 +168,10 @@ class _First:
     def watching(self, lots: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Hand on a stream."""
         for lot in lots:
-            kept = lot[: self._room]
-            self._room -= len(kept)
-            self._kept.append(kept)
+            if self._room:
+                kept = lot[: self._room].copy()  # a view would keep the whole lot
+                self._room -= len(kept)
+                self._kept.append(kept)
             yield lot
 
     def images(self) -> np.ndarray:
