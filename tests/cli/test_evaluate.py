@@ -82,6 +82,25 @@ def test_real_pictures_are_good_and_noise_is_not(kgen):
     assert found["noise"]["coverage"].value < 0.05
 
 
+def test_shards_hold_the_pictures_of_one_array_and_are_evaluated_like_it(kgen, train):
+    train("gan")
+    sample = ["sample", "gan", "-n", "300", "--seed", "5", "--device", "cpu"]
+    for form in (["--out", "all.npz"], *(["--format", kind, "--shard-size", "70", "--out", kind]
+                                         for kind in ("npz", "tar"))):  # fmt: skip
+        result = kgen(*sample, *form)
+        assert result.exit_code == 0, result.output
+    found = {}
+    for name in ("all.npz", "npz", "tar"):
+        result = kgen("evaluate", name, "--data", "embedded", "--metrics", "quality", "-n", "200")
+        assert result.exit_code == 0, result.output
+        found[name] = Record.read(Path(f"evaluation-{Path(name).stem}"))
+    with np.load("all.npz") as arrays:
+        images = arrays["images"]
+    for name in ("npz", "tar"):
+        np.testing.assert_array_equal(data.load(name).images.gather(np.arange(300)), images)
+        assert found[name].findings.values == found["all.npz"].findings.values
+
+
 def test_runs_are_compared_on_as_many_pictures_without_touching_their_evaluations(kgen, train):
     for family in ("gan", "vae"):
         train(family)
