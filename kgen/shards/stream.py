@@ -63,9 +63,9 @@ def stream(
 ) -> None:
     """Draw the pictures of the shards that are not there yet, and write them one after the other.
 
-    In memory is one batch; in a `.tar`, whose PNGs are encoded one by one, and in a `.npz` alike.
-    Batches are those of one long draw, so a picture is the same bytes whatever the shards' size,
-    however often the drawing was stopped, and whoever draws it.
+    In memory is one batch, whatever the number of pictures and the size of a shard. Batches are
+    those of one long draw, so a picture is the same bytes whatever the shards' size, however often
+    the drawing was stopped, and whoever draws it.
 
     Args:
         folder: made ready by :func:`begin`.
