@@ -66,6 +66,13 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("kgen", appauthor=False)
 
 
+def holds_only_leftovers(folder: Path) -> bool:
+    """Tell whether a folder has nothing in it but temporary files of :func:`replacing`."""
+    return folder.is_dir() and all(
+        file.name.startswith(_TEMPORARY) and file.is_file() for file in folder.iterdir()
+    )
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files in `folder` whose process was killed while it wrote them.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from kgen import run_config
 from kgen.errors import KgenError
-from kgen.files import remove_leftovers
+from kgen.files import holds_only_leftovers, remove_leftovers
 from kgen.run import CONFIG, Run
 from kgen.run_config import RunConfig
 
@@ -54,6 +54,25 @@ def open_run(family: str, folder: Path | None, root: Path) -> Run:
     return run
 
 
+class Finished(KgenError):
+    """A run that was to go on is done, and is not to get longer."""
+
+
+def open_if_begun(family: str, folder: Path) -> Run | None:
+    """Open the run in `folder` to go on with it; None where none was begun there.
+
+    For commands that a machine starts again, which cannot know how far they came.
+
+    Raises:
+        KgenError: as :func:`open_run`.
+    """
+    if (folder / CONFIG).is_file():
+        return open_run(family, folder, folder.parent)
+    if holds_only_leftovers(folder):  # of a start that was killed at once
+        remove_leftovers(folder)
+    return None
+
+
 def changed_config(
     run: Run, *, preset: str | None, file: Path | None, overrides: Mapping[str, Any]
 ) -> RunConfig:
@@ -63,7 +82,8 @@ def changed_config(
     continues it with --resume added.
 
     Raises:
-        KgenError: an option would change what the run is, or the run is done and gets no longer.
+        Finished: the run is done and gets no longer.
+        KgenError: an option would change what the run is.
     """
     if preset is not None and preset != run.config.preset:
         raise KgenError(
@@ -92,7 +112,7 @@ def _check_length(run: Run, config: RunConfig) -> None:
         run.config.training.steps,
     )
     if summary.get("status") == "finished" and same:
-        raise KgenError(
+        raise Finished(
             f"{run.path} is finished ({summary.get('step')} steps). "
             "Give more --epochs or --steps to go on, or sample it with: "
             f"kgen sample {run.path}"

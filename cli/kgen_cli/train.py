@@ -62,6 +62,15 @@ def _add(family: str) -> None:
                 help="Continue the run in --run, or the family's newest, where it was.",
             ),
         ] = False,
+        auto_resume: Annotated[
+            bool,
+            typer.Option(
+                "--auto-resume",
+                metavar="",
+                help="Begin the run in --run, or continue it where it was; nothing to do if it is "
+                "finished. For commands that a cluster starts again.",
+            ),
+        ] = False,
         dry_run: Annotated[
             bool,
             typer.Option(
@@ -77,14 +86,19 @@ def _add(family: str) -> None:
         overrides = _overrides(parse_assignments(assignments or []), given)
         here = settings(ctx)
         name = None if preset is None else preset.value
-        if resume:
-            target = resuming.open_run(family, run, here.runs_root)
-            resolved = resuming.changed_config(
-                target, preset=name, file=config, overrides=overrides
-            )
-        else:
-            target = None
-            resolved = run_config.resolve(family, preset=name, file=config, overrides=overrides)
+        target = _target(family, run, resume, auto_resume, here)
+        try:
+            if target is None:
+                resolved = run_config.resolve(family, preset=name, file=config, overrides=overrides)
+            else:
+                resolved = resuming.changed_config(
+                    target, preset=name, file=config, overrides=overrides
+                )
+        except resuming.Finished as finished:
+            if not auto_resume:
+                raise
+            typer.echo(finished)
+            return
         if dry_run:
             _dry_run(resolved, here)
         else:
@@ -120,6 +134,24 @@ def _overrides(assigned: dict[str, Any], given: dict[str, Any]) -> dict[str, Any
             param_hint="'--steps'",
         )
     return overrides
+
+
+def _target(
+    family: str, folder: Path | None, resume: bool, auto_resume: bool, here: Settings
+) -> Run | None:
+    """Return the run to go on with; None where a new one begins."""
+    if not auto_resume:
+        return resuming.open_run(family, folder, here.runs_root) if resume else None
+    if resume:
+        raise typer.BadParameter(
+            "takes the place of --resume. Leave one of them out.", param_hint="'--auto-resume'"
+        )
+    if folder is None:
+        raise typer.BadParameter(
+            "expects --run DIR: without it, every start would be a new run.",
+            param_hint="'--auto-resume'",
+        )
+    return resuming.open_if_begun(family, folder)
 
 
 def _start(config: RunConfig, here: Settings) -> None:

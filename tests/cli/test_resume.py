@@ -117,3 +117,60 @@ def test_run_whose_process_is_gone_goes_on_without_its_half_written_files(kgen, 
         (folder / f".tmp-{gone}-abc.npz").touch()
     assert kgen("train", "gan", "--resume").exit_code == 0
     assert not list(run.path.rglob(".tmp-*"))
+
+
+AUTO = ["train", "gan", "--run", "runs/gan-a", "--auto-resume", "--latent-dim", "9"]
+
+
+def begun(training):
+    """The runs that were trained, and whether each went on."""
+    return [(call[1].path, call[2]) for call in training.calls if call[0] == "train"]
+
+
+def test_one_command_begins_goes_on_and_is_done(kgen, training):
+    training.status = "stopped"
+    assert kgen(*AUTO).exit_code == 130
+    assert kgen(*AUTO).exit_code == 130
+    assert begun(training) == [(Path("runs/gan-a"), False), (Path("runs/gan-a"), True)]
+    Path("runs/gan-a/summary.json").write_text('{"status": "finished", "step": 1680}')
+    done = kgen(*AUTO)
+    assert (done.exit_code, len(begun(training))) == (0, 2)
+    assert done.stdout.startswith("runs/gan-a is finished (1680 steps).")
+
+
+def test_auto_resume_begins_in_a_folder_that_a_start_killed_at_once_left(kgen, training):
+    Path("runs/gan-a").mkdir(parents=True)
+    Path(f"runs/gan-a/.tmp-{2**22 + 1}-abc.toml").touch()  # no system has a process of that number
+    assert kgen(*AUTO).exit_code == 0
+    assert begun(training) == [(Path("runs/gan-a"), False)]
+
+
+def test_auto_resume_makes_a_finished_run_longer(kgen, training, make_run):
+    make_run("gan-a", summary={"status": "finished", "step": 1680, "epoch": 60},
+             model__latent_dim=9)  # fmt: skip
+    assert kgen(*AUTO, "--epochs", "61").exit_code == 0
+    assert begun(training) == [(Path("runs/gan-a"), True)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["--run", "mine"], 1, "A new run needs an empty folder. Received: mine,"),
+        (["--run", "runs/vae-b"], 1, "runs/vae-b is a run of vae."),
+        (["--run", "runs/gan-a", "--latent-dim", "8"], 1, "runs/gan-a cannot go on with another"),
+        (["--run", "runs/gan-c"], 1, "runs/gan-c is being trained now"),
+        ([], 2, "Invalid value for '--auto-resume': expects --run DIR"),
+        (["--run", "runs/gan-a", "--resume"], 2, "Invalid value for '--auto-resume': takes the"),
+    ],
+)
+def test_auto_resume_leaves_alone_what_is_not_its_run(
+    fails, training, run, make_run, arguments, status, says
+):
+    Path("mine").mkdir()
+    Path("mine/letter.txt").touch()
+    Path("mine/.tmp-letter.txt").touch()
+    make_run("vae-b", "vae")
+    make_run("gan-c", summary={"status": "running", "pid": os.getppid()})
+    assert fails("train", "gan", "--auto-resume", *arguments, status=status).startswith(says)
+    assert not begun(training)
+    assert sorted(path.name for path in Path("mine").iterdir()) == [".tmp-letter.txt", "letter.txt"]
