@@ -34,6 +34,7 @@ NAMES_BACKENDS = (
 WITHOUT_KERAS = (
     "kgen",
     "kgen.backend",
+    "kgen.cluster",
     "kgen.config",
     "kgen.data",
     "kgen.device",
