@@ -102,6 +102,29 @@ def default(device: str = "auto") -> str:
     return present[0]
 
 
+def check_spread(name: str, devices: int | None = 1, processes: int = 1) -> None:
+    """Refuse to spread a computation on a backend that computes on one device.
+
+    Keras distributes on JAX only: on TensorFlow its distribution does nothing, on PyTorch it has
+    none.
+
+    Args:
+        name: a backend.
+        devices: of each process; None for all that there are.
+        processes: that compute together.
+
+    Raises:
+        KgenError: it is more than one, and the backend is not JAX.
+    """
+    if name == "jax" or (devices == 1 and processes == 1):
+        return
+    received = f"devices={'all' if devices is None else devices}, processes={processes}"
+    raise KgenError(
+        f"backend={name!r} computes on one device in one process. Received: {received}. "
+        "Use --backend jax for more."
+    )
+
+
 def environment(
     name: str, device: str, deterministic: bool, present: Mapping[str, str]
 ) -> dict[str, str]:

@@ -11,13 +11,15 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from kgen.errors import KgenError
 from kgen.files import replacing
+
+if TYPE_CHECKING:
+    import keras
 
 FORMAT = "kgen-checkpoint-1"
 KEPT = 2
@@ -38,13 +40,13 @@ class Checkpoint:
         return int(self.header["step"])
 
 
-def variables(model: Any) -> list[keras.Variable]:
+def variables(model: Any) -> "list[keras.Variable]":
     """List what a checkpoint holds: the model's variables, then its optimizers'."""
     optimizer = getattr(model, "optimizer", None)
     return _own_variables(model) + (list(optimizer.variables) if optimizer is not None else [])
 
 
-def _own_variables(model: Any) -> list[keras.Variable]:
+def _own_variables(model: Any) -> "list[keras.Variable]":
     """List the model's variables without those of its metrics, which start anew each epoch."""
     metrics = {id(variable) for variable in model.metrics_variables}
     return [variable for variable in model.variables if id(variable) not in metrics]
@@ -61,6 +63,8 @@ def save(folder: Path, model: Any, header: Mapping[str, Any]) -> Path:
     Raises:
         KgenError: the file cannot be written; earlier checkpoints are untouched.
     """
+    import keras  # here: checkpoints are listed and read without it
+
     listed = variables(model)
     full = {
         **header,

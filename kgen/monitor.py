@@ -2,16 +2,16 @@
 
 import math
 import os
+import socket
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from kgen import checkpoint, pictures, plots
+from kgen import checkpoint, device, pictures, plots
 from kgen.errors import KgenError
 from kgen.report import Reporter
 from kgen.run import Run
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 0.2
 
+AGREE_STEPS = 8
+"""Steps between two questions to the other processes whether one was asked to stop."""
+
 
 class Monitor:
     """Told of every step and epoch of a run, and does what is due between them.
@@ -30,6 +33,9 @@ class Monitor:
     A step's losses are on the device. Reading them waits for the step, so they are read where
     somebody looks: a few times a second, before a checkpoint, and at the end of an epoch. They are
     means over the epoch, so one that is not finite stays so until it is read.
+
+    Of several processes that train together each has one. What they compute together, all of them
+    compute at the same step; what is written, one of them writes.
 
     Args:
         run: where everything is written.
@@ -52,13 +58,16 @@ class Monitor:
     ):
         self.run, self.setup, self.reporter, self.stop = run, setup, reporter, stop
         self.facts = dict(facts)
+        self.over = device.spread()
+        self.stopping = False
         self.step = start
         self.metrics: dict[str, float] = {}
         self.rows = run.history() if start else []
         self.started = self.saved = time.monotonic()
         self.reported = 0.0
         self.clock = StepClock(run.config.training.batch_size)
-        self.board = _board(run) if run.config.output.tensorboard else None
+        boarded = run.config.output.tensorboard and self.over.writes
+        self.board = _board(run) if boarded else None
 
     def epoch_begun(self) -> None:
         """Start the clock of the epoch."""
@@ -86,10 +95,9 @@ class Monitor:
             self.reporter.stepped(self.step, self._epoch(), self.metrics, self.clock.rate)
         if saving:
             self.save_checkpoint()
-        if self.stop.asked:
+        if self._is_time_to_stop(last):
             self._read(logs)
-            return True
-        return False
+        return self.stopping
 
     def epoch_ended(self, epoch: int) -> None:
         """Evaluate, note the row, and draw the pictures that are due."""
@@ -103,8 +111,15 @@ class Monitor:
         if (epoch + 1) % config.sample_epochs == 0 or last or epoch == 0:
             self._draw(epoch + 1)
         self.write_summary("running")
+        self._is_time_to_stop(True)
 
     # What they are made of.
+
+    def _is_time_to_stop(self, last: bool) -> bool:
+        """Settle whether to stop after this step: of several processes, all or none."""
+        if self.over.processes == 1 or last or self.step % AGREE_STEPS == 0:
+            self.stopping = self.stopping or device.agree(self.stop.asked)
+        return self.stopping
 
     def _epoch(self) -> int:
         """Number of the current epoch, from 1."""
@@ -146,7 +161,8 @@ class Monitor:
         row: dict[str, float] = {"epoch": epoch, "step": self.step, **self.metrics, **evaluation}
         row |= {"images_per_second": round(self.clock.rate, 1), "seconds": round(self.seconds, 2)}
         self.rows.append(row)
-        self.run.write_history(self.rows)
+        if self.over.writes:
+            self.run.write_history(self.rows)
         self.metrics = {**self.metrics, **evaluation}
         if self.board is not None:
             for name, value in row.items():
@@ -157,14 +173,19 @@ class Monitor:
     def _draw(self, epoch: int) -> None:
         """Draw the epoch's grid, from the same noise every time, and the curves."""
         images = self.setup.model.preview(self.run.config.output.grid)
+        if not self.over.writes:
+            return
         path = self.run.samples / f"epoch-{epoch:04d}.png"
         pictures.save_png(path, pictures.grid(images))
         plots.save_figure(self.run.curves_file, plots.curves(self.rows))
         self.reporter.wrote(path)
 
-    def save_checkpoint(self) -> Path:
+    def save_checkpoint(self) -> None:
         """Write a checkpoint of the current step."""
         engine().synchronise(self.setup.model)
+        self.saved = time.monotonic()
+        if not self.over.writes:
+            return
         plan = self.setup.plan
         header = {
             "step": self.step,
@@ -175,9 +196,8 @@ class Monitor:
             "ema_decay": plan.ema_decay,
             "backend": keras.backend.backend(),
         }
-        path = checkpoint.save(self.run.checkpoints, self.setup.model, header)
+        checkpoint.save(self.run.checkpoints, self.setup.model, header)
         self.saved = time.monotonic()
-        return path
 
     @property
     def seconds(self) -> float:
@@ -186,6 +206,8 @@ class Monitor:
 
     def write_summary(self, status: str) -> None:
         """Write how the run goes."""
+        if not self.over.writes:
+            return
         facts = {key: value for key, value in self.facts.items() if key != "earlier_seconds"}
         self.run.write_summary({
             "status": status,
@@ -196,6 +218,7 @@ class Monitor:
             "images_per_second": round(self.clock.rate, 1),
             "metrics": self.metrics,
             "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+            "host": socket.gethostname(),
             "pid": os.getpid(),
         })  # fmt: skip
 

@@ -20,7 +20,7 @@ class Plan:
         total_steps: steps of the whole run.
         parameters: trainable numbers of each network.
         memory_bytes: estimate of what training takes at its peak (:mod:`kgen.memory`): main memory
-            on a CPU, elsewhere the device's.
+            on a CPU, elsewhere the device's; of several devices, each one's.
         resident_bytes: main memory that the process had before: Python, backend and pictures.
         ema_decay: decay of the weight average.
         device: backend, device and precision in words.
@@ -82,5 +82,9 @@ class Reporter:
 
 
 def device_words(description: dict[str, Any]) -> str:
-    """Say backend, device and precision in words."""
-    return "{backend} on {device}, {precision}".format(**description)
+    """Say backend, devices and precision in words."""
+    devices, processes = description["devices"], description["processes"]
+    where = description["device"] if devices == 1 else f"{devices} x {description['device']}"
+    if processes > 1:
+        where += f" in {processes} processes"
+    return "{backend} on {where}, {precision}".format(where=where, **description)

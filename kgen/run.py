@@ -15,6 +15,7 @@
 import csv
 import json
 import math
+import socket
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -192,7 +193,14 @@ def _number(text: str) -> float:
 
 
 def _is_alive(summary: Mapping[str, Any]) -> bool:
-    """Tell whether the process that wrote a summary still runs, and not another with its number."""
+    """Tell whether the process that wrote a summary still runs, and not another with its number.
+
+    One on another machine cannot be asked, and counts as gone: in a cluster a run goes on wherever
+    there is room.
+    """
+    here = socket.gethostname()
+    if summary.get("host", here) != here:
+        return False
     try:
         process = psutil.Process(summary["pid"])
         if process.status() == psutil.STATUS_ZOMBIE:

@@ -65,9 +65,12 @@ def prepare(config: RunConfig, reporter: Reporter | None = None) -> Setup:
         channels=config.data.channels,
         on_progress=reporter.data_progress,
     )
+    _check_shared(dataset)
     seed = config.training.seed
     train, validation = data.split_validation(dataset, config.data.validation, seed)
-    batches = data.Batches(train, config.training.batch_size, seed)
+    over = device.spread()
+    _check_even(config, over.devices)
+    batches = data.Batches(train, config.training.batch_size, seed, over.share)
     total = config.training.steps or (config.training.epochs or 1) * batches.steps_per_epoch
     shape = dataset.images.shape
     decay = ema_decay(config.optimizer, total)
@@ -94,7 +97,9 @@ def prepare(config: RunConfig, reporter: Reporter | None = None) -> Setup:
             for name, part in model.trained_parts.items()
         },
         memory_bytes=memory.training_bytes(
-            model, config.training.batch_size, on_cpu=device.info().device == "cpu"
+            model,
+            config.training.batch_size // over.devices,
+            on_cpu=device.info().device == "cpu",
         ),
         resident_bytes=resident,
         ema_decay=decay,
@@ -105,6 +110,9 @@ def prepare(config: RunConfig, reporter: Reporter | None = None) -> Setup:
 
 def train(run: Run, *, resume: bool = False, reporter: Reporter | None = None) -> Result:
     """Train a run to its end, or until Ctrl-C or SIGTERM ask for a stop.
+
+    Over several devices (:func:`kgen.device.distribute`) it is the same training. Where they belong
+    to several processes each calls this with the same run, whose folder all can read; one writes.
 
     Args:
         run: a new run, or with `resume` one that stopped anywhere.
@@ -129,7 +137,7 @@ def train(run: Run, *, resume: bool = False, reporter: Reporter | None = None) -
         monitor.write_summary("running")
         try:
             for epoch, first, count in segments(step, total, setup.plan.steps_per_epoch):
-                if stop.asked:
+                if monitor.stopping:
                     break
                 run_epoch(setup, monitor, epoch, first, count)
             if monitor.step < total:
@@ -190,7 +198,8 @@ def _resume(run: Run, setup: Setup, reporter: Reporter) -> int:
                 f"now {expected}. Restore the data or start a new run."
             )
     checkpoint.restore(setup.model, found)
-    run.write_history([row for row in run.history() if row["step"] <= found.step])
+    if device.spread().writes:
+        run.write_history([row for row in run.history() if row["step"] <= found.step])
     return found.step
 
 
@@ -225,11 +234,45 @@ def _facts(run: Run, setup: Setup, earlier: float) -> dict[str, Any]:
     }
 
 
+def _check_shared(dataset: data.DataSet) -> None:
+    """Check that all processes read the same pictures, as far as their number and size tell.
+
+    Raises:
+        KgenError: they do not.
+    """
+    here = f"{len(dataset.images)} of {dataset.name}, {dataset.images.shape}"
+    if not device.same(here):
+        raise KgenError(
+            "Processes that train together expect the same pictures. Received: other ones in "
+            f"others than in this process ({here}). Give each the same files."
+        )
+
+
+def _check_even(config: RunConfig, devices: int) -> None:
+    """Check that every device can have as many pictures of a batch, or of each part of one.
+
+    Raises:
+        KgenError: it cannot.
+    """
+    size, parts = config.training.batch_size, config.training.accumulate
+    if size % (devices * parts):
+        times = f" times --accumulate, {devices} x {parts}" if parts > 1 else f", {devices}"
+        raise KgenError(
+            f"batch_size takes a multiple of the number of devices{times}. "
+            f"Received: batch_size={size}."
+        )
+
+
 def _finish(run: Run, setup: Setup, monitor: Monitor, reporter: Reporter) -> None:
     """Write the finished model, its last checkpoint and the final pictures."""
     monitor.save_checkpoint()
+    over = device.spread()
+    if not over.writes:
+        return
+    device.alone()  # the other processes have no part in what follows
     models.save(setup.model, run.model_file)
     reporter.wrote(run.model_file)
+    model = setup.model if over.devices == 1 else models.load(run)
     images, labels = setup.held_out()
-    for path in figures.final(run, setup.model, images, labels):
+    for path in figures.final(run, model, images, labels):
         reporter.wrote(path)

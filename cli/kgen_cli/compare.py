@@ -23,10 +23,10 @@ from kgen_cli.evaluating import (
     Seed,
     computing,
     kept,
-    start,
 )  # fmt: skip
 from kgen_cli.options import with_options
 from kgen_cli.progress import phases
+from kgen_cli.several import start_drawing
 from kgen_cli.targets import TARGET_HELP, Place, locate
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def judge(
             f"--out takes a file that does not exist yet. Received: {out}. Choose another, or "
             "replace a file with --force."
         )
-    start(values, here.debug)
+    start_drawing(values, debug=here.debug)
     from kgen.evaluation.report.compare import Comparison
     from kgen.evaluation.report.compare_page import page
     from kgen.files import write_text

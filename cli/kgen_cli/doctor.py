@@ -5,6 +5,8 @@ import os
 import platform
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -100,6 +102,10 @@ def examine(runs_root: Path, timeout: float) -> Report:
         folders=_folders(runs_root),
     )
     report.problems.extend(find_problems(report, owners()))
+    try:
+        report.system.update(_processes(os.environ))
+    except KgenError as error:
+        report.problems.append(str(error).rstrip("."))
     return report
 
 
@@ -156,6 +162,21 @@ def _system() -> dict[str, str]:
         f"{size(psutil.virtual_memory().available)} free",
         "NVIDIA driver": "yes" if _has_nvidia() else "no",
     }
+
+
+def _processes(environ: Mapping[str, str]) -> dict[str, str]:
+    """Say which of several processes this would be in a training; nothing where it is alone.
+
+    Raises:
+        KgenError: the environment says so only in part.
+    """
+    from kgen.cluster import find
+
+    member = find(None, None, None, environ)
+    if member is None:
+        return {}
+    place = f"{member.process} of 0 to {member.num_processes - 1}; 0 is at {member.coordinator}"
+    return {"process": place}
 
 
 def _has_nvidia() -> bool:
@@ -243,6 +264,22 @@ def _backend_text(name: str, report: Report) -> str:
     found = report.backends[name]
     if found["version"] is None:
         return "-"
-    devices = ", ".join(f"{d['kind']} ({d['name']})" for d in found.get("devices", ()))
+    devices = found.get("devices", [])
+    kinds = Counter(f"{d['kind']} ({d['name']})" for d in devices)
+    words = ", ".join(kind if n == 1 else f"{n} x {kind}" for kind, n in kinds.items())
     mark = "  <- used if none is named" if name == report.default_backend else ""
-    return f"{found['version']}: {devices or found['error']}{mark}"
+    return f"{found['version']}: {words or found['error']}{_spread(name, devices)}{mark}"
+
+
+def _spread(name: str, devices: list[dict[str, str]]) -> str:
+    """Say on how many devices of the kind that it takes a backend can train, if there are more."""
+    first = sum(d["kind"] == devices[0]["kind"] for d in devices) if devices else 0
+    if first < 2:
+        return ""
+    from kgen import backend
+
+    try:
+        backend.check_spread(name, first)
+    except KgenError:
+        return "; trains on 1"
+    return f"; trains on 1 to {first} (--devices)"

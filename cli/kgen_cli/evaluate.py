@@ -22,10 +22,10 @@ from kgen_cli.evaluating import (
     Seed,
     computing,
     kept,
-    start,
 )  # fmt: skip
 from kgen_cli.options import dim, with_options
 from kgen_cli.progress import phases
+from kgen_cli.several import start_drawing
 from kgen_cli.targets import TARGET_HELP, Place, locate
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def judge(
     )  # fmt: skip
     place = locate(target, here.runs_root)
     folder = out or place.folder
-    start(values, here.debug)
+    start_drawing(values, debug=here.debug)
     with phases() as progress, session.runtimes_hushed(here.debug):
         record = _evaluated(place, asked, folder, force, progress)
     print_table(COLUMNS, rows(record))

@@ -10,9 +10,9 @@ import typer
 
 from kgen.evaluation import EXTRACTORS, GROUPS
 from kgen.option import Option
-from kgen_cli import session
 from kgen_cli.options import config_options, dim, number
 from kgen_cli.request import MAX_SEED
+from kgen_cli.several import drawing_devices
 from kgen_cli.targets import Place, open_source, reals_of
 
 if TYPE_CHECKING:
@@ -81,24 +81,14 @@ Force = Annotated[
 
 _COMPUTING = ("training.backend", "training.device")
 computing = [
-    option.parameter(panel="Computing")
-    for option in config_options("gan")
-    if option.key in _COMPUTING
+    *(
+        option.parameter(panel="Computing")
+        for option in config_options("gan")
+        if option.key in _COMPUTING
+    ),
+    drawing_devices("Computing"),
 ]
 """The options that say where to compute."""
-
-
-def start(values: dict[str, Any], debug: bool) -> None:
-    """Start the backend that the options of :data:`computing` ask for.
-
-    Raises:
-        KgenError: the backend is not installed, or the device is not there.
-    """
-    session.start(
-        backend_name=values.get("training__backend"),
-        device=values.get("training__device", "auto"),
-        debug=debug,
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,11 +10,11 @@ import typer
 from kgen.families import FAMILIES
 from kgen.option import Option
 from kgen.run import CONFIG, Run
-from kgen_cli import session
 from kgen_cli.application import say_note, settings
 from kgen_cli.destination import Destination, choose
 from kgen_cli.options import config_options, flag, numbered, valued, with_options
 from kgen_cli.request import DDIM_STEPS, MAX_SEED, NUMBER, Request, check, default_name
+from kgen_cli.several import drawing_devices, start_drawing
 from kgen_cli.shards import FormatName, NumProcesses, ProcessId, Shards, ShardSize, settle
 
 LATENT, DIFFUSION, OUTPUT = "GAN, AE, VAE", "DDPM", "Output"
@@ -170,19 +170,16 @@ def draw(
         format, out, request.mode, force,
         shard_size=shard_size, num_processes=num_processes, process_id=process_id,
     ) or choose(out, opened.samples, default_name(request), request.mode, force)  # fmt: skip
-    computing = _given(**values)
-    session.start(
-        backend_name=computing.get("training__backend"),
-        device=computing.get("training__device", "auto"),
-        debug=here.debug,
-    )
+    start_drawing(_given(**values), debug=here.debug)
     for path in _draw(opened, request, destination):
         typer.echo(path)
 
 
 _COMPUTING = ("training.backend", "training.device")
 _computing = [option for option in config_options("gan") if option.key in _COMPUTING]
-sample = with_options(draw, [option.parameter(panel=OUTPUT) for option in _computing])
+sample = with_options(
+    draw, [*(option.parameter(panel=OUTPUT) for option in _computing), drawing_devices(OUTPUT)]
+)
 
 
 def _given(**options: Any) -> dict[str, Any]:

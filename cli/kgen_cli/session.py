@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -18,28 +18,37 @@ def start(
     precision: str = "float32",
     deterministic: bool = False,
     seed: int = 0,
+    devices: int | None = 1,
+    join: Callable[[], None] | None = None,
     debug: bool = False,
 ) -> None:
     """Select the backend, import Keras and set up the device; nothing before this imports Keras.
 
+    Args:
+        backend_name: as :func:`kgen.backend.select` takes it, like `device` and `deterministic`.
+        device: kind of device.
+        precision: of the heavy layers.
+        deterministic: same bits on every run.
+        seed: of everything that is not given one.
+        devices: over how many to spread models; None for all.
+        join: called once Keras is imported, before it computes: connects several processes.
+        debug: let notes of the backend through.
+
     Raises:
         KgenError: the backend is not installed, or the device is not there.
     """
-    with nullcontext() if debug else hushed():
-        _start(backend_name, device, precision, deterministic, seed)
-
-
-def _start(
-    backend_name: str | None, device: str, precision: str, deterministic: bool, seed: int
-) -> None:
-    """Do what :func:`start` says, heard or unheard."""
     # importlib.metadata, on which this stands, is a tenth of the start of `kgen --help`.
     from kgen import backend
 
-    backend.select(backend_name, device=device, deterministic=deterministic)
-    from kgen.device import setup
+    name = backend.select(backend_name, device=device, deterministic=deterministic)
+    backend.check_spread(name, devices)
+    with nullcontext() if debug else hushed():
+        from kgen.device import distribute, setup
 
-    setup(device=device, precision=precision, deterministic=deterministic, seed=seed)
+        if join is not None:
+            join()
+        setup(device=device, precision=precision, deterministic=deterministic, seed=seed)
+        distribute(devices)
 
 
 @contextmanager

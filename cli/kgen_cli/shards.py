@@ -1,5 +1,6 @@
 """`kgen sample --format`: many pictures as a folder of shards, by one process or by several."""
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -48,14 +49,14 @@ NumProcesses = Annotated[
     int | None,
     numbered(
         "--num-processes", limits=Option(help="Processes that share the shards.", low=1),
-        default="1", panel=PANEL,
+        default="1, or what a launcher says", panel=PANEL,
     ),
 ]  # fmt: skip
 ProcessId = Annotated[
     int | None,
     numbered(
         "--process-id", limits=Option(help="Which of them this is, from 0.", low=0),
-        default="0", panel=PANEL,
+        default="0, or what a launcher says", panel=PANEL,
     ),
 ]  # fmt: skip
 
@@ -146,29 +147,12 @@ def settle(
             "--format takes a folder for its shards, such as --out pictures/. Received: "
             f"{'no --out' if out is None else '--out ' + out}."
         )
-    share = _share(process, processes)
+    from kgen.cluster import share as share_of  # here: `kgen --help` needs no sockets
+
+    share = share_of(processes, process, os.environ)
     if force and share[1] > 1:
         raise KgenError(
             "--force is for one process: each would remove what the others have drawn. Received: "
-            f"--force --num-processes {share[1]}. Remove the folder's files first."
+            f"--force in process {share[0]} of {share[1]}. Remove the folder's files first."
         )
     return Shards(folder=Path(out), format=format, size=size or SIZE, share=share, force=force)
-
-
-def _share(process: int | None, processes: int | None) -> tuple[int, int]:
-    """Return (process, number of processes).
-
-    Raises:
-        KgenError: one is given without the other, or there is no such process.
-    """
-    if processes is None and process is None:
-        return 0, 1
-    if processes is None or process is None:
-        missing = "--num-processes" if processes is None else "--process-id"
-        raise KgenError(f"--num-processes and --process-id go together. Received: no {missing}.")
-    if process >= processes:
-        raise KgenError(
-            f"--process-id takes 0 to {processes - 1}, one for each of --num-processes "
-            f"{processes}. Received: --process-id {process}."
-        )
-    return process, processes

@@ -1,7 +1,9 @@
 """`kgen train`: a command per family, with that family's options."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +21,21 @@ from kgen_cli.options import (
     parse_assignments,
     with_options,
 )
+from kgen_cli.several import (
+    JOIN_SECONDS,
+    Coordinator,
+    Devices,
+    JoinTimeout,
+    NumProcesses,
+    ProcessId,
+    Team,
+    team,
+    together,
+)
 from kgen_cli.text import duration, plan_lines
+
+if TYPE_CHECKING:
+    from kgen.report import Result
 
 app = typer.Typer(help="Train a model on pictures.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -79,12 +95,18 @@ def _add(family: str) -> None:
                 help="Print the configuration, parameters, memory and steps; train nothing.",
             ),
         ] = False,
+        devices: Devices = None,
+        coordinator: Coordinator = None,
+        num_processes: NumProcesses = None,
+        process_id: ProcessId = None,
+        join_timeout: JoinTimeout = JOIN_SECONDS,
     ) -> None:
         preset = values.pop("preset", None)
         by_name = {option.parameter_name: option for option in derived}
         given = {by_name[name].key: by_name[name].parse(value) for name, value in values.items()}
         overrides = _overrides(parse_assignments(assignments or []), given)
         here = settings(ctx)
+        own = team(devices, coordinator, num_processes, process_id, join_timeout)
         name = None if preset is None else preset.value
         target = _target(family, run, resume, auto_resume, here)
         try:
@@ -100,9 +122,9 @@ def _add(family: str) -> None:
             typer.echo(finished)
             return
         if dry_run:
-            _dry_run(resolved, here)
+            _dry_run(resolved, own, here)
         else:
-            _train(resolved, target, run, here)
+            _train(resolved, target, run, own, here)
 
     preset_info = typer.Option(help=preset_help, metavar="NAME", show_default=False)
     parameters = [
@@ -115,6 +137,24 @@ def _add(family: str) -> None:
 
 for _family in families.FAMILIES:
     _add(_family)
+
+
+def _target(
+    family: str, folder: Path | None, resume: bool, auto_resume: bool, here: Settings
+) -> Run | None:
+    """Return the run to go on with; None where a new one begins."""
+    if not auto_resume:
+        return resuming.open_run(family, folder, here.runs_root) if resume else None
+    if resume:
+        raise typer.BadParameter(
+            "takes the place of --resume. Leave one of them out.", param_hint="'--auto-resume'"
+        )
+    if folder is None:
+        raise typer.BadParameter(
+            "expects --run DIR: without it, every start would be a new run.",
+            param_hint="'--auto-resume'",
+        )
+    return resuming.open_if_begun(family, folder)
 
 
 def _overrides(assigned: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -136,26 +176,10 @@ def _overrides(assigned: dict[str, Any], given: dict[str, Any]) -> dict[str, Any
     return overrides
 
 
-def _target(
-    family: str, folder: Path | None, resume: bool, auto_resume: bool, here: Settings
-) -> Run | None:
-    """Return the run to go on with; None where a new one begins."""
-    if not auto_resume:
-        return resuming.open_run(family, folder, here.runs_root) if resume else None
-    if resume:
-        raise typer.BadParameter(
-            "takes the place of --resume. Leave one of them out.", param_hint="'--auto-resume'"
-        )
-    if folder is None:
-        raise typer.BadParameter(
-            "expects --run DIR: without it, every start would be a new run.",
-            param_hint="'--auto-resume'",
-        )
-    return resuming.open_if_begun(family, folder)
-
-
-def _start(config: RunConfig, here: Settings) -> None:
-    """Select the backend and device of a configuration."""
+def _start(
+    config: RunConfig, here: Settings, devices: int | None, join: Callable[[], None] | None = None
+) -> None:
+    """Select the backend and devices of a configuration."""
     training = config.training
     session.start(
         backend_name=training.backend,
@@ -163,13 +187,15 @@ def _start(config: RunConfig, here: Settings) -> None:
         precision=training.precision,
         deterministic=training.deterministic,
         seed=training.seed,
+        devices=devices,
+        join=join,
         debug=here.debug,
     )
 
 
-def _dry_run(config: RunConfig, here: Settings) -> None:
-    """Print what a training would be."""
-    _start(config, here)
+def _dry_run(config: RunConfig, own: Team, here: Settings) -> None:
+    """Print what a training would be in this process."""
+    _start(config, here, own.devices)
     from kgen.training import prepare
     from kgen_cli.progress import reporter
 
@@ -181,28 +207,47 @@ def _dry_run(config: RunConfig, here: Settings) -> None:
         typer.echo(f"# {line}")
 
 
-def _train(config: RunConfig, target: Run | None, folder: Path | None, here: Settings) -> None:
+def _train(
+    config: RunConfig, target: Run | None, folder: Path | None, own: Team, here: Settings
+) -> None:
     """Train a new run, or go on with `target`, and say how it ended."""
-    _start(config, here)
-    from kgen.training import train
-    from kgen_cli.progress import reporter
+    resume = target is not None
+    run = Run(path=folder or here.runs_root, config=config) if target is None else target
+    with together(own, config, run, resume=resume, debug=here.debug) as connect:
+        _start(config, here, own.devices, connect)
+        from kgen.report import Reporter
+        from kgen.training import train
+        from kgen_cli.progress import reporter
 
+        if own.writes:
+            run = _written(config, target, folder, here)
+        try:
+            with reporter() if own.writes else nullcontext(Reporter()) as report:
+                result = train(run, resume=resume, reporter=report)
+        except BaseException:
+            if target is None and own.writes:
+                _discard_unused(run)
+            raise
+    if own.writes:
+        _say_end(result, run)
+    if result.status == "stopped":
+        raise typer.Exit(STOPPED)
+
+
+def _written(config: RunConfig, target: Run | None, folder: Path | None, here: Settings) -> Run:
+    """Write the configuration of a new run, or what changes of one that goes on."""
     if target is None:
-        run = Run.create(config, path=folder, root=here.runs_root)
-    else:
-        run = target.replace_config(config) if config != target.config else target
-    try:
-        with reporter() as report:
-            result = train(run, resume=target is not None, reporter=report)
-    except BaseException:
-        if target is None:
-            _discard_unused(run)
-        raise
+        return Run.create(config, path=folder, root=here.runs_root)
+    return target.replace_config(config) if config != target.config else target
+
+
+def _say_end(result: "Result", run: Run) -> None:
+    """Say how a training ended, and what to do with it."""
     done = f"{result.step} of {result.total_steps} steps in {duration(result.seconds)}"
     if result.status == "stopped":
         typer.echo(f"Stopped and saved after {done}. Continue with:")
-        typer.echo(f"  kgen train {config.family} --resume --run {run.path}")
-        raise typer.Exit(STOPPED)
+        typer.echo(f"  kgen train {run.config.family} --resume --run {run.path}")
+        return
     typer.echo(f"Finished {done}.")
     typer.echo(f"Run:      {run.path}")
     typer.echo(f"Pictures: {run.samples}")

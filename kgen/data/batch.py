@@ -39,8 +39,17 @@ class Batches:
     An epoch has ``n // batch_size`` batches; the few pictures left over differ from epoch to epoch.
     """
 
-    def __init__(self, dataset: DataSet, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, dataset: DataSet, batch_size: int, seed: int, share: tuple[int, int] = (0, 1)
+    ) -> None:
         """Cut `dataset` into batches of `batch_size` in the order that `seed` gives.
+
+        Args:
+            dataset: the pictures.
+            batch_size: pictures in a batch, a multiple of the number of shares.
+            seed: seed of the run.
+            share: (index, number): of every batch only this one of so many equal, consecutive
+                parts is fetched. The parts of all indices make the batch, whatever their number.
 
         Raises:
             KgenError: there are fewer pictures than a batch holds.
@@ -53,6 +62,8 @@ class Batches:
         self.dataset = dataset
         self.batch_size = batch_size
         self.seed = seed
+        index, number = share
+        self.share = slice(batch_size * index // number, batch_size * (index + 1) // number)
         self._latest: tuple[int, np.ndarray] = (0, epoch_order(len(dataset), seed, 0))
 
     @property
@@ -68,8 +79,8 @@ class Batches:
         one `gather` per picture.
 
         Returns:
-            images uint8 (batch_size, H, W, C) in [0, 255], and labels int32 (batch_size,), zeros
-            where there are none.
+            images uint8 (n, H, W, C) in [0, 255], and labels int32 (n,), zeros where there are
+            none; n is the batch size, or that of its share.
 
         Raises:
             IndexError: `step` is not in [0, steps_per_epoch).
@@ -77,10 +88,10 @@ class Batches:
         if not 0 <= step < self.steps_per_epoch:
             raise IndexError(f"step takes 0 to {self.steps_per_epoch - 1}. Received: step={step}.")
         start = step * self.batch_size
-        indices = self._order(epoch)[start : start + self.batch_size]
+        indices = self._order(epoch)[start : start + self.batch_size][self.share]
         images = self.dataset.images.gather(indices)
         if self.dataset.labels is None:
-            return images, np.zeros(self.batch_size, dtype=np.int32)
+            return images, np.zeros(len(indices), dtype=np.int32)
         return images, self.dataset.labels[indices]
 
     def _order(self, epoch: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any
 from kgen import backend
 from kgen.config import BACKENDS, PRECISIONS
 from kgen.device._runtime import Device, Runtime
+from kgen.device.spread import Spread
 from kgen.errors import KgenError
 
 DEVICES = ("auto", "cpu", "gpu")
@@ -37,6 +38,8 @@ class DeviceInfo:
         device_name: the maker's name for it.
         precision: what the heavy layers compute in: ``float32``, ``bfloat16`` or ``float16``.
         deterministic: whether the same bits come out on every run on the same machine.
+        devices: how many devices compute together.
+        processes: how many processes they belong to.
     """
 
     backend: str
@@ -46,6 +49,8 @@ class DeviceInfo:
     device_name: str
     precision: str
     deterministic: bool
+    devices: int
+    processes: int
 
 
 def setup(
@@ -144,7 +149,7 @@ def info() -> DeviceInfo:
     import keras
 
     runtime = _runtime()
-    active = runtime.active()
+    active, over = runtime.active(), runtime.spread()
     return DeviceInfo(
         backend=runtime.name,
         backend_version=backend.installed()[runtime.name] or "unknown",
@@ -153,12 +158,71 @@ def info() -> DeviceInfo:
         device_name=active.name,
         precision=str(keras.config.dtype_policy().compute_dtype),
         deterministic=runtime.is_deterministic(),
+        devices=over.devices,
+        processes=over.processes,
     )
 
 
 def describe() -> dict[str, Any]:
     """Return :func:`info` as plain values, for ``summary.json``."""
     return asdict(info())
+
+
+def join(service: str, processes: int, process: int, timeout: float) -> None:
+    """Become one of several processes that compute together; comes before :func:`setup`.
+
+    Args:
+        service: ``host:port`` of the backend's coordination service, which process 0 starts.
+        processes: how many there are.
+        process: which of them this is, from 0.
+        timeout: seconds to wait for the others.
+
+    Raises:
+        KgenError: the backend computes in one process only.
+    """
+    _runtime().join(service, processes, process, timeout)
+
+
+def leave() -> None:
+    """Leave the other processes, when all is done; process 0 comes last."""
+    _runtime().leave()
+
+
+def distribute(devices: int | None = None) -> Spread:
+    """Spread the models that are built from here on over several devices; after :func:`setup`.
+
+    Every device has all weights and computes its part of each batch (data parallelism).
+
+    Args:
+        devices: of each process, of the kind in use; None for all.
+
+    Raises:
+        KgenError: there are not so many, or the backend computes on one only.
+    """
+    _runtime().distribute(devices)
+    return spread()
+
+
+def spread() -> Spread:
+    """Say over how many devices and processes the models that are built are spread."""
+    return _runtime().spread()
+
+
+def agree(flag: bool) -> bool:
+    """Tell whether the flag is set in any process; every process must ask at the same step."""
+    return _runtime().agree(flag) if spread().processes > 1 else flag
+
+
+def same(text: str) -> bool:
+    """Tell whether all processes have the same text; every process must ask at the same place."""
+    return _runtime().same(text) if spread().processes > 1 else True
+
+
+def alone() -> None:
+    """Build models from here on in this process alone, on one device."""
+    import keras
+
+    keras.distribution.set_distribution(None)
 
 
 def _check(name: str, value: str, choices: Sequence[str]) -> None:

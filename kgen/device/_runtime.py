@@ -7,6 +7,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from kgen import backend
+from kgen.device.spread import Spread
+
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -55,6 +58,32 @@ class Runtime(ABC):
     @abstractmethod
     def is_deterministic(self) -> bool:
         """Tell whether deterministic kernels are in use."""
+
+    # Several devices. Keras spreads a training over them on JAX only.
+
+    def join(self, service: str, processes: int, process: int, timeout: float) -> None:
+        """Become one of several processes; before anything is computed."""
+        backend.check_spread(self.name, processes=processes)
+
+    def leave(self) -> None:
+        """Leave the other processes."""
+        return
+
+    def distribute(self, devices: int | None) -> None:
+        """Spread models that are built from here on over devices of the kind in use."""
+        backend.check_spread(self.name, devices)
+
+    def spread(self) -> Spread:
+        """Say over how much models are spread."""
+        return Spread()
+
+    def agree(self, flag: bool) -> bool:
+        """Tell whether the flag is set in any process; all must ask at the same step."""
+        return flag
+
+    def same(self, text: str) -> bool:
+        """Tell whether all processes have the same text; all must ask at the same place."""
+        return True
 
 
 def cpu() -> Device:

@@ -162,7 +162,8 @@ class GenerativeModel(keras.Model):
         """Descend every objective once on a batch of (images uint8, labels int32)."""
         images, labels = _unpack(data)
         x = self.scale(images)
-        batch = (x, labels, self.draw(ops.shape(x)[0], self.seeds))
+        noise = divide(self.draw(ops.shape(x)[0], self.seeds), self.noise_axis)
+        batch = (x, labels, noise)
         if self.accumulate > 1:
             batch = self._parts(*batch)
         logs: Logs = {}
@@ -180,7 +181,7 @@ class GenerativeModel(keras.Model):
         """
         images, labels = _unpack(data)
         x = self.scale(images)
-        noise = self.draw(ops.shape(x)[0], 0)
+        noise = divide(self.draw(ops.shape(x)[0], 0), self.noise_axis)
         logs: Logs = {}
         for objective in self.objectives(training=False):
             logs |= objective.loss(x, labels, noise)[1]
@@ -293,6 +294,22 @@ class Means(keras.metrics.Metric):
         """Return the means since the last reset by name, float32 scalars; 0 before any step."""
         means = self.total / ops.maximum(self.count, 1.0)
         return dict(zip(self.names, ops.unstack(means, len(self.names)), strict=True))
+
+
+def divide(noise: Noise, axis: int) -> Noise:
+    """Divide a step's noise among the devices along `axis`, as the pictures of the batch are.
+
+    What is computed from divided arrays stays divided. Noise begins inside of the step: left alone,
+    every device would have all of it, and run a GAN's generator on the whole batch.
+    """
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return noise
+    axes = [None] * axis + [distribution.batch_dim_name]
+    layout = keras.distribution.TensorLayout(axes, distribution.device_mesh)
+    return {
+        name: keras.distribution.distribute_tensor(value, layout) for name, value in noise.items()
+    }
 
 
 def _unpack(data: Any) -> tuple[Any, Any]:

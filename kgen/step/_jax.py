@@ -5,6 +5,11 @@ assignments of Keras variables inside the scope go to a table that starts with t
 state and ends with its output state. :func:`train_step` opens the outer scope around the model's
 plain `update`; :func:`descend` opens an inner one for the function that JAX differentiates and
 copies what it assigned (seeds, moving averages) to the outer scope.
+
+Under a `keras.distribution` the same functions run on several devices: variables are replicated, a
+batch is cut along its first axis, and XLA adds the sums over devices that the arithmetic of the
+whole batch needs. Noise is drawn by its place in the whole batch (JAX's keys are counted that way),
+so nothing depends on the number of devices.
 """
 
 from collections.abc import Callable
@@ -13,6 +18,7 @@ from typing import Any
 
 import jax
 import keras
+import numpy as np
 
 from kgen.step.footprint import Footprint
 from kgen.step.objective import Logs, Objective
@@ -80,7 +86,7 @@ def stepper(model: Any) -> Callable[[Any], Logs]:
     def step(batch: Any) -> Logs:
         if carried.state is None:
             carried.state = _values(_groups(model))
-        logs, carried.state = model.train_function(carried.state, iter([batch]))
+        logs, carried.state = model.train_function(carried.state, iter([_join_shares(batch)]))
         return logs
 
     return step
@@ -92,7 +98,8 @@ def tester(model: Any) -> Callable[[Any], Logs]:
 
     def step(batch: Any) -> Logs:
         groups = _test_groups(model)
-        logs, state = model.test_function(_values(groups), iter([batch]))
+        data = tuple(_cut(array) for array in batch)
+        logs, state = model.test_function(_values(groups), iter([data]))
         for variables, values in zip(groups, state, strict=True):
             _assign(variables, values)
         return logs
@@ -175,15 +182,54 @@ Adam = keras.optimizers.Adam
 
 
 def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function of tensors that reads the model's variables."""
+    """Compile a function of tensors that reads the model's variables.
 
-    @jax.jit
+    Under a distribution every device computes some rows, and all have the result.
+    """
+    everywhere = _sharding(())
+
     def stateless(values: list[Any], tensors: tuple[Any, ...]) -> Any:
         pairs = list(zip(model.variables, values, strict=True))
         with keras.StatelessScope(state_mapping=pairs):
             return function(*tensors)
 
-    return lambda *tensors: stateless([v.value for v in model.variables], tensors)
+    jitted = jax.jit(stateless, out_shardings=everywhere)
+    return lambda *tensors: jitted(
+        [v.value for v in model.variables], tuple(_cut(tensor) for tensor in tensors)
+    )
+
+
+# Several devices.
+
+
+def _sharding(axes: tuple[str | None, ...]) -> jax.sharding.Sharding | None:
+    """Return how the current distribution lays out an array; None where there is no distribution.
+
+    Args:
+        axes: of the array, `"batch"` where it is cut; the others, and those not named, are not.
+    """
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return None
+    mesh = distribution.device_mesh.backend_mesh
+    return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
+
+
+def _join_shares(batch: Any) -> Any:
+    """Make a batch on all devices of this process's share of its rows, NumPy arrays."""
+    sharding = _sharding(("batch",))
+    if sharding is None:
+        return batch
+    return tuple(jax.make_array_from_process_local_data(sharding, array) for array in batch)
+
+
+def _cut(array: Any) -> Any:
+    """Lay an array that every process has over all devices, in rows if they come out even."""
+    rows = _sharding(("batch",))
+    if rows is None:
+        return array
+    even = np.ndim(array) > 0 and len(array) % rows.num_devices == 0
+    return jax.device_put(array, rows if even else _sharding(()))
 
 
 def synchronise(model: Any) -> None:

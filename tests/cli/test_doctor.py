@@ -97,6 +97,28 @@ def test_doctor_prints_every_section_and_ends_with_the_verdict(kgen, answers, mo
     assert lines[-1] == "kgen can train."
 
 
+def test_doctor_says_on_how_many_devices_each_backend_trains(kgen, answers, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    gpus = [{"kind": "gpu", "name": "A GPU"}] * 4 + CPU["devices"]
+    many = {**CPU, "devices": gpus}
+    answers(jax=many, tensorflow=many, torch=CPU)
+    lines = kgen("doctor").stdout.splitlines()
+    seen = "1.0: 4 x gpu (A GPU), cpu (Some CPU); trains on 1"
+    assert f"  jax               {seen} to 4 (--devices)  <- used if none is named" in lines
+    assert f"  tensorflow        {seen}" in lines
+    assert "  torch             1.0: cpu (Some CPU)" in lines
+
+
+def test_doctor_says_which_of_several_processes_this_is(kgen, answers, monkeypatch):
+    answers(jax=CPU, tensorflow=CPU, torch=CPU)
+    assert "  process  " not in kgen("doctor").stdout
+    monkeypatch.setenv("KGEN_NUM_PROCESSES", "4")
+    monkeypatch.setenv("KGEN_PROCESS_ID", "2")
+    assert "Problem: Expected --coordinator HOST:PORT" in kgen("doctor").stdout
+    monkeypatch.setenv("KGEN_COORDINATOR", "node1:9000")
+    assert "process           2 of 0 to 3; 0 is at node1:9000" in kgen("doctor").stdout
+
+
 def test_doctor_fails_when_kgen_cannot_train(kgen, answers, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     answers(jax=MISSING, tensorflow=BROKEN, torch=MISSING)

@@ -127,6 +127,13 @@ def begun(training):
     return [(call[1].path, call[2]) for call in training.calls if call[0] == "train"]
 
 
+def test_run_of_a_process_on_another_machine_may_go_on(kgen, training, make_run):
+    # A process of that number runs here, but that says nothing.
+    summary = {"status": "running", "pid": os.getppid(), "host": "another-machine"}
+    make_run("gan-a", summary=summary)
+    assert kgen("train", "gan", "--resume").exit_code == 0
+
+
 def test_one_command_begins_goes_on_and_is_done(kgen, training):
     training.status = "stopped"
     assert kgen(*AUTO).exit_code == 130

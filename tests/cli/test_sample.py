@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kgen.device.spread import Spread
 from kgen.families import FAMILIES
 from kgen_cli.request import FAMILIES_OF
 
@@ -166,7 +167,22 @@ def test_npz_has_the_arrays(kgen, trained, family, options, names):
 def test_backend_and_device_are_free_to_choose(kgen, trained):
     _, model = trained("gan")
     drawn(kgen("sample", "gan", "--backend", "jax", "--device", "cpu"))
-    assert model.started == [{"backend_name": "jax", "device": "cpu", "debug": False}]
+    assert model.started == [{"backend_name": "jax", "device": "cpu", "devices": 1, "debug": False}]
+
+
+@pytest.mark.parametrize(("asked", "devices"), [("4", 4), ("all", None)])
+def test_several_devices_draw_together(kgen, trained, monkeypatch, asked, devices):
+    _, model = trained("gan")
+    monkeypatch.setattr("kgen.device.spread", lambda: Spread(devices=4))
+    drawn(kgen("sample", "gan", "--backend", "jax", "--devices", asked))
+    assert model.started[0]["devices"] == devices
+
+
+def test_devices_by_which_a_batch_does_not_divide_are_refused(fails, trained, monkeypatch):
+    trained("gan")
+    monkeypatch.setattr("kgen.device.spread", lambda: Spread(devices=3))
+    said = fails("sample", "gan", "--backend", "jax", "--devices", "3", status=1)
+    assert said.startswith("Pictures are drawn 128 at a time, by a number of devices that divides")
 
 
 SAMPLER_OPTIONS = [

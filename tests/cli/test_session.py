@@ -18,9 +18,10 @@ def order(monkeypatch):
     calls = []
     device = types.ModuleType("kgen.device")
     device.setup = lambda **options: calls.append(("setup", options))
+    device.distribute = lambda devices: calls.append(("distribute", devices))
     monkeypatch.setitem(sys.modules, "kgen.device", device)
     monkeypatch.setattr(
-        backend, "select", lambda name, **options: calls.append(("select", name, options))
+        backend, "select", lambda name, **options: calls.append(("select", name, options)) or name
     )
     return calls
 
@@ -30,7 +31,16 @@ def test_backend_is_selected_before_the_device_is_set_up(order):
     assert order == [
         ("select", "jax", {"device": "cpu", "deterministic": True}),
         ("setup", {"device": "cpu", "precision": "float32", "deterministic": True, "seed": 3}),
+        ("distribute", 1),
     ]
+
+
+def test_processes_are_joined_before_anything_is_computed(order):
+    session.start(
+        backend_name="jax", device="cpu", devices=None, join=lambda: order.append(("join",))
+    )
+    assert [call[0] for call in order] == ["select", "join", "setup", "distribute"]
+    assert order[-1] == ("distribute", None)
 
 
 def test_notes_written_while_a_backend_is_imported_are_unheard(capfd):
@@ -53,7 +63,13 @@ def test_stderr_comes_back_after_an_error(capfd):
 
 
 def test_debug_lets_everything_be_heard(order, capfd, monkeypatch):
-    monkeypatch.setattr(backend, "select", lambda *a, **k: os.write(2, b"note\n"))
+    monkeypatch.setitem(
+        sys.modules,
+        "kgen.device",
+        types.SimpleNamespace(
+            setup=lambda **options: os.write(2, b"note\n"), distribute=lambda devices: None
+        ),
+    )
     session.start(backend_name=None, device="auto", debug=True)
     assert capfd.readouterr().err == "note\n"
 

@@ -84,6 +84,15 @@ def test_processes_share_the_shards(kgen, painter):
     np.testing.assert_array_equal(numbers(), np.arange(300) % 256)
 
 
+def test_processes_of_a_launcher_share_the_shards(kgen, painter, monkeypatch):
+    for process in range(2):
+        told = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": str(process)}
+        for name, value in told.items():
+            monkeypatch.setenv(name, value)
+        assert kgen("sample", "ddpm", *MANY, "--format", "npz").exit_code == 0
+        assert len(list(Path("many").glob("*.npz"))) == (2, 3)[process]
+
+
 def test_other_pictures_take_another_folder_or_force(kgen, fails, painter):
     _, model = painter
     kgen("sample", "ddpm", *MANY, "--format", "npz")
@@ -114,11 +123,11 @@ def test_a_folder_with_a_stranger_is_refused_even_by_force(fails, painter):
         (["--format", "npz", "--out", "file"], "--format takes a folder for its shards, such as"),
         (["--format", "npz", "--out", "m", "--trajectory"], "--format is for plain samples. Recei"),
         (["--format", "npz", "--out", "m", "--num-processes", 2],
-         "--num-processes and --process-id go together. Received: no --process-id."),
+         "Expected --process-id I (from 0 on, another for each process), or KGEN_PROCESS_ID, toge"),
         (["--format", "npz", "--out", "m", "--process-id", 0],
-         "--num-processes and --process-id go together. Received: no --num-processes."),
+         "Expected --num-processes N (how many processes there are), or KGEN_NUM_PROCESSES,"),
         (["--format", "npz", "--out", "m", "--num-processes", 2, "--process-id", 2],
-         "--process-id takes 0 to 1, one for each of --num-processes 2. Received: --process-id 2."),
+         "Expected a process from 0 to 1, since --num-processes=2; received --process-id=2."),
         (["--format", "npz", "--out", "m", "--num-processes", 2, "--process-id", 0, "--force"],
          "--force is for one process: each would remove what the others have drawn. Received: --f"),
     ],

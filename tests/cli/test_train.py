@@ -22,7 +22,7 @@ def test_training_starts_the_backend_then_trains_a_new_run(kgen, training, famil
     assert steps(training) == ["start", "train"]
     assert training.calls[0][1] == {
         "backend_name": "torch", "device": "cpu", "precision": "float32", "deterministic": False,
-        "seed": 7, "debug": False,
+        "seed": 7, "devices": 1, "join": None, "debug": False,
     }  # fmt: skip
     _, run, resume = training.calls[1]
     assert run.path.parent == Path("runs")
