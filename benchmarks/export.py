@@ -132,7 +132,9 @@ def make_run(family: str, folder: Path) -> Any:
     config = run_config.resolve(family, preset="quick")
     run = Run.create(config, path=folder / "run")
     model = models.build(config, SIZE, ema_decay=0.9)
-    for stream, variable in enumerate(model.weights):
+    # Of the networks only: a schedule's tables are not learned, and are checked when it is loaded.
+    weights = [variable for part in model.parts.values() for variable in part.weights]
+    for stream, variable in enumerate(weights):
         if variable.shape and variable.dtype == "float32":
             noise = normal(0, tuple(variable.shape), stream=stream)
             variable.assign_add(0.02 * abs(noise))
