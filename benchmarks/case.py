@@ -13,6 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from benchmarks import flops, plain
+from benchmarks.ceiling import peak_memory
 from benchmarks.handwritten import Recipe, loop
 from kgen import data, device, run_config, training
 from kgen.monitor import Monitor
@@ -41,20 +43,41 @@ CASES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
-    """Images per second of every round, kgen's and the hand-written loop's."""
+    """What was found of one family on one backend.
+
+    Attributes:
+        case: a key of `CASES`.
+        backend: Keras's.
+        batch_size: pictures in a step.
+        steps: steps in a round.
+        flops: of products, by picture; see benchmarks/flops.py.
+        kgen: images per second of every round.
+        handwritten: the hand-written loop's, in the same rounds.
+        plain: the plain PyTorch network's, in its faster memory format; empty on other backends
+            and where there is none.
+        peak_bytes: most memory of an accelerator that kgen's training had in use, if known.
+    """
 
     case: str
     backend: str
     batch_size: int
     steps: int
+    flops: int
     kgen: list[float]
     handwritten: list[float]
+    plain: list[float]
+    peak_bytes: int | None
 
     @property
     def ratio(self) -> float:
         """Median over the rounds of kgen's speed by the loop's: what changes slowly cancels."""
         pairs = zip(self.kgen, self.handwritten, strict=True)
         return statistics.median(kgen / other for kgen, other in pairs)
+
+    @property
+    def flops_per_second(self) -> float:
+        """How fast kgen's training multiplies: the median over the rounds."""
+        return self.flops * statistics.median(self.kgen)
 
 
 class StepMonitor(Monitor):
@@ -100,24 +123,34 @@ def measure(
     case = CASES[name]
     steps = steps or case.steps
     config = configure(case, folder, steps, rounds, batch_size)
+    setup = training.prepare(config)
+    sides = {"kgen": fitting(config, setup, folder / "run")}
+    sides["kgen"](0)  # compiles
+    peak_bytes = peak_memory()  # before anybody else needs some
+    sides["handwritten"] = looping(config)
+    if keras.backend.backend() == "torch" and name in plain.MODULES:
+        for channels_last in (False, True):
+            sides[f"plain{channels_last:d}"] = plainly(name, config, channels_last)
+    for train in list(sides.values())[1:]:
+        train(0)
     size = config.training.batch_size
-    fit, by_hand = fitting(config, folder / "run"), looping(config)
-    speeds: tuple[list[float], list[float]] = ([], [])
-    for epoch in range(rounds + 1):
-        for train, kept in zip((fit, by_hand), speeds, strict=True):
+    speeds: dict[str, list[float]] = {side: [] for side in sides}
+    for epoch in range(1, rounds + 1):
+        for side, train in sides.items():
             begun = clock()
             train(epoch)
-            if epoch > 0:  # the first one compiles
-                kept.append(steps * size / (clock() - begun))
+            speeds[side].append(steps * size / (clock() - begun))
+    formats = [found for side, found in speeds.items() if side.startswith("plain")]
     return Measurement(
         case=name, backend=keras.backend.backend(), batch_size=size, steps=steps,
-        kgen=speeds[0], handwritten=speeds[1],
+        flops=flops.per_picture(setup.model), peak_bytes=peak_bytes,
+        kgen=speeds["kgen"], handwritten=speeds["handwritten"],
+        plain=max(formats, key=statistics.median, default=[]),
     )  # fmt: skip
 
 
-def fitting(config: Any, folder: Path) -> Callable[[int], None]:
-    """Prepare kgen's training as `kgen train` does; returns what trains an epoch."""
-    setup = training.prepare(config)
+def fitting(config: Any, setup: Any, folder: Path) -> Callable[[int], None]:
+    """Make a run of kgen's training as `kgen train` does; returns what trains an epoch."""
     run = Run.create(config, path=folder)
     stop = StopRequest()
     monitor = StepMonitor(
@@ -130,15 +163,38 @@ def fitting(config: Any, folder: Path) -> Callable[[int], None]:
 def looping(config: Any) -> Callable[[int], None]:
     """Prepare the hand-written loop on a model of its own; returns what trains an epoch."""
     setup = training.prepare(config)
+    return feeding(setup, loop(keras.backend.backend(), setup.model, recipe_of(config, setup)))
+
+
+def plainly(name: str, config: Any, channels_last: bool) -> Callable[[int], None]:
+    """Prepare the plain PyTorch network; returns what trains an epoch. On Keras's device."""
+    from benchmarks.plain.loop import Setting
+
+    setup = training.prepare(config)
+    active: Any = keras.ops.zeros(())
+    setting = Setting(
+        device=str(active.device),
+        bfloat16=keras.config.dtype_policy().compute_dtype == "bfloat16",
+        channels_last=channels_last,
+    )
+    return feeding(setup, plain.build(name, setup.model, recipe_of(config, setup), setting))
+
+
+def recipe_of(config: Any, setup: Any) -> Recipe:
+    """Read what the loops have to know."""
+    plan = setup.plan
+    return Recipe.of(config, plan.ema_decay, plan.total_steps, device.jit_compile())
+
+
+def feeding(setup: Any, trained: Any) -> Callable[[int], None]:
+    """Return what trains a loop for an epoch, and waits for it."""
     plan, batches = setup.plan, setup.batches
-    recipe = Recipe.of(config, plan.ema_decay, plan.total_steps, device.jit_compile())
-    handwritten = loop(keras.backend.backend(), setup.model, recipe)
 
     def train(epoch: int) -> None:
         losses: dict[str, Any] = {}
         for step in range(plan.steps_per_epoch):
             images, _ = batches.batch(epoch, step)
-            losses = handwritten.step(images)
+            losses = trained.step(images)
         for loss in losses.values():
             float(loss)  # waits for the device
 

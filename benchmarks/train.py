@@ -2,7 +2,8 @@
 
 For each family and backend, images per second of kgen's training and of a loop written in the
 backend's own API on the same networks (benchmarks/handwritten), measured in turn, A B A B, in one
-process per backend. What each side includes is said in benchmarks/README.md.
+process per backend; and how far that is from the device's fastest matrix product. It runs unchanged
+on a CPU and on a GPU. What each side includes is said in benchmarks/README.md.
 """
 
 import argparse
@@ -21,6 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("tensorflow", "torch", "jax")
 NAMES = ("gan", "vae", "vae-notes", "ddpm")
 GOAL = 0.95
+HEAD = (
+    "backend", "family", "device", "precision", "batch", "kgen", "by hand", "ratio", "plain",
+    "GFLOP/s", "ceiling", "%", "MiB", "",
+)  # fmt: skip
+COLUMNS = "{:<11}{:<10}{:<7}{:<10}{:>6}{:>9}{:>9}{:>7}{:>9}{:>10}{:>9}{:>6}{:>7}  {}"
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
@@ -35,9 +41,24 @@ def main() -> None:
         for family in options.families:
             results.append(in_process(backend, family))
             if not options.json:
-                print_row(results[-1], first=len(results) == 1)
+                name = results[-1]["device_name"]
+                print_row(results[-1], head=name not in [r["device_name"] for r in results[:-1]])
     if options.json:
         print(json.dumps(results, indent=2))
+        return
+    for line in against_plain(results):
+        print(line)
+
+
+def against_plain(results: list[dict[str, Any]]) -> list[str]:
+    """Say how fast the fastest backend of each family is, by plain PyTorch on the same device."""
+    lines = []
+    for plain in (result for result in results if result["plain"]):
+        same = [r for r in results if (r["case"], r["device"]) == (plain["case"], plain["device"])]
+        best = max(same, key=lambda r: statistics.median(r["kgen"]))
+        ratio = statistics.median(best["kgen"]) / statistics.median(plain["plain"])
+        lines.append(f"{plain['case']}: kgen on {best['backend']} by plain PyTorch: {ratio:.2f}")
+    return lines
 
 
 def parse() -> argparse.Namespace:
@@ -54,6 +75,7 @@ def parse() -> argparse.Namespace:
         "--clock", choices=list(CLOCKS), default="wall",
         help="processor: seconds of computing; on a busy machine, with taskset to one core",
     )  # fmt: skip
+    parser.add_argument("--no-ceiling", action="store_true", help="leave out the matrix product")
     parser.add_argument("--json", action="store_true", help="print JSON, with every round")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -78,7 +100,10 @@ def work(options: argparse.Namespace) -> None:
 
     backend.select(options.backends[0], device=options.device)
     info = device.setup(device=options.device, precision=options.precision)
+    from benchmarks import ceiling
     from benchmarks.case import measure
+
+    clock = CLOCKS[options.clock]
 
     with tempfile.TemporaryDirectory(prefix="kgen-benchmark-") as folder:
         found = measure(
@@ -87,25 +112,31 @@ def work(options: argparse.Namespace) -> None:
             rounds=options.rounds,
             steps=options.steps,
             batch_size=options.batch_size,
-            clock=CLOCKS[options.clock],
+            clock=clock,
         )
-    result = {**asdict(found), "ratio": found.ratio}
-    result |= {"device": info.device_name, "precision": info.precision}
-    print(json.dumps(result))
+    highest = None if options.no_ceiling else ceiling.matrix_product(clock)
+    result = {**asdict(found), "ratio": found.ratio, "flops_per_second": found.flops_per_second}
+    result |= {"ceiling": highest, "device": info.device, "device_name": info.device_name}
+    print(json.dumps(result | {"precision": info.precision}))
 
 
-def print_row(result: dict[str, Any], *, first: bool) -> None:
-    """Print one line of the table; the first time, the head too."""
-    if first:
-        print(f"{result['device']}, {result['precision']}; images/s, medians; goal: {GOAL}")
-        print(f"{'backend':<12}{'family':<11}{'batch':>6}{'kgen':>10}{'by hand':>10}{'ratio':>8}")
+def print_row(result: dict[str, Any], *, head: bool) -> None:
+    """Print one line of the table; above a device's first, what it is and the columns' names."""
+    if head:
+        print(f"{result['device']}: {result['device_name']}; images/s, medians; goal: {GOAL}")
+        print(COLUMNS.format(*HEAD))
     kgen, by_hand = (statistics.median(result[side]) for side in ("kgen", "handwritten"))
-    mark = "" if result["ratio"] >= GOAL else "  below"
-    print(
-        f"{result['backend']:<12}{result['case']:<11}{result['batch_size']:>6}"
-        f"{kgen:>10.0f}{by_hand:>10.0f}{result['ratio']:>8.2f}{mark}",
-        flush=True,
-    )
+    highest, peak = result["ceiling"], result["peak_bytes"]
+    cells = (
+        result["backend"], result["case"], result["device"], result["precision"],
+        result["batch_size"], f"{kgen:.0f}", f"{by_hand:.0f}", f"{result['ratio']:.2f}",
+        f"{statistics.median(result['plain']):.0f}" if result["plain"] else "-",
+        f"{result['flops_per_second'] / 1e9:.1f}", f"{highest / 1e9:.0f}" if highest else "-",
+        f"{100 * result['flops_per_second'] / highest:.1f}" if highest else "-",
+        "-" if peak is None else f"{peak / 2**20:.0f}",
+        "" if result["ratio"] >= GOAL else "below",
+    )  # fmt: skip
+    print(COLUMNS.format(*cells).rstrip(), flush=True)
 
 
 if __name__ == "__main__":

@@ -104,3 +104,8 @@ def test_a_benchmark_measures_both_sides(tmp_path):
     found = case.measure("vae-notes", tmp_path, rounds=1, steps=2, batch_size=2)
     assert (len(found.kgen), len(found.handwritten)) == (1, 1)
     assert found.ratio > 0
+    # An MLP of 784-400-(20, 20) and 20-400-784: 2 FLOPs a weight to call it, 2 for its gradient,
+    # 2 more where its input has one, which the pictures have not.
+    first, later = 784 * 400, 2 * 400 * 20 + 20 * 400 + 400 * 784
+    assert found.flops == 4 * first + 6 * later
+    assert found.flops_per_second == pytest.approx(found.flops * found.kgen[0])

@@ -1,0 +1,137 @@
+"""The default GAN, a DCGAN with sub-pixels, in plain PyTorch."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from benchmarks.handwritten import Recipe
+from benchmarks.plain.loop import Loop, Setting, fill, weights
+
+SLOPE = 0.2
+
+
+class Generator(nn.Module):
+    """z to pictures (batch, channels, height, width), of two widths."""
+
+    def __init__(self, latent_dim: int, shape: tuple[int, int, int], widths: tuple[int, int]):
+        super().__init__()
+        height, width, channels = shape
+        self.small = (widths[0], height // 4, width // 4)
+        self.base = nn.Linear(latent_dim, widths[0] * self.small[1] * self.small[2], bias=False)
+        # Keras's numbers: momentum 0.9 is 0.1 here.
+        self.base_norm = nn.BatchNorm2d(widths[0], eps=1e-3, momentum=0.1)
+        self.up = nn.Conv2d(widths[0], 4 * widths[1], 1)
+        self.conv = nn.Conv2d(widths[1], widths[1], 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(widths[1], eps=1e-3, momentum=0.1)
+        self.pixels = nn.Conv2d(widths[1], 4 * channels, 3, padding=1)
+
+    def forward(self, z: Any) -> Any:
+        """Draw."""
+        x = self.base(z).unflatten(1, self.small)
+        x = F.leaky_relu(self.base_norm(x), SLOPE)
+        x = F.pixel_shuffle(self.up(x), 2)
+        x = F.leaky_relu(self.norm(self.conv(x)), SLOPE)
+        return torch.tanh(F.pixel_shuffle(self.pixels(x), 2).float())
+
+    @classmethod
+    def of(cls, keras_generator: Any, model: Any) -> "Generator":
+        """Copy a generator of kgen's."""
+        c = model.settings
+        made = cls(c.latent_dim, model.image_shape, c.generator_widths)
+        (kernel,) = weights(keras_generator, "base")
+        channels, height, width = made.small
+        grid = kernel.unflatten(1, (height, width, channels))
+        fill(made.base, grid.permute(3, 1, 2, 0).flatten(0, 2), [])
+        kernel, bias = weights(keras_generator, "up0_up")
+        fill(made.up, _shuffled(kernel.T)[:, :, None, None], [_shuffled(bias)])
+        (kernel,) = weights(keras_generator, "up0_conv")
+        fill(made.conv, kernel.permute(3, 2, 0, 1), [])
+        kernel, bias = weights(keras_generator, "pixels_conv")
+        fill(made.pixels, _shuffled(kernel.permute(3, 2, 0, 1)), [_shuffled(bias)])
+        for layer, name in {made.base_norm: "base_norm", made.norm: "up0_norm"}.items():
+            gamma, beta, *_ = weights(keras_generator, name)
+            fill(layer, gamma, [beta])
+        return made
+
+
+class Discriminator(nn.Module):
+    """Pictures to logits (batch, 1), of two widths."""
+
+    def __init__(self, shape: tuple[int, int, int], widths: tuple[int, int]):
+        super().__init__()
+        height, width, channels = shape
+        self.small = (height // 4, width // 4, widths[1])
+        self.down0 = nn.Conv2d(channels, widths[0], 4, stride=2, padding=1)
+        self.down1 = nn.Conv2d(widths[0], widths[1], 4, stride=2, padding=1)
+        self.logit = nn.Linear(widths[1] * self.small[0] * self.small[1], 1)
+
+    def forward(self, x: Any) -> Any:
+        """Judge."""
+        x = F.leaky_relu(self.down0(x), SLOPE)
+        x = F.leaky_relu(self.down1(x), SLOPE)
+        return self.logit(x.flatten(1)).float()
+
+    @classmethod
+    def of(cls, keras_discriminator: Any, model: Any) -> "Discriminator":
+        """Copy a discriminator of kgen's."""
+        made = cls(model.image_shape, model.settings.discriminator_widths)
+        for layer, name in {made.down0: "down0_conv", made.down1: "down1_conv"}.items():
+            kernel, *bias = weights(keras_discriminator, name)
+            fill(layer, kernel.permute(3, 2, 0, 1), bias)
+        kernel, *bias = weights(keras_discriminator, "logit")
+        grid = kernel.unflatten(0, made.small)  # height, width, channels, 1
+        fill(made.logit, grid.permute(3, 2, 0, 1).flatten(1), bias)
+        return made
+
+
+class GAN(Loop):
+    """Discriminator, then generator."""
+
+    def __init__(self, model: Any, recipe: Recipe, setting: Setting):
+        c = model.settings
+        if len(c.generator_widths) != 2 or len(c.discriminator_widths) != 2 or c.dropout:
+            raise ValueError(f"Expected two widths each, and no dropout. Received: {c}.")
+        self.g: Any = setting.place(Generator.of(model.generator, model))
+        self.d: Any = setting.place(Discriminator.of(model.discriminator, model))
+        super().__init__(recipe, setting, self.g)
+        self.c, self.g_adam, self.d_adam = c, self.adam(self.g), self.adam(self.d)
+
+    def update(self, images: Any, noise: dict[str, np.ndarray]) -> Any:
+        """Descend once."""
+        real, d_loss = images.float() / 127.5 - 1.0, None
+        shape = (self.c.discriminator_steps + 1, len(real), self.c.latent_dim)
+        z, moves = self.normal(noise.get("z"), shape), noise.get("direction")
+        for turn in range(self.c.discriminator_steps):
+            move = None if moves is None else self.setting.pictures(moves[turn])
+            whole, d_loss = self.d_losses(real, z[turn], move)
+            self.descend(whole, self.d_adam, "discriminator")
+        with self.setting.autocast():
+            g_loss = F.softplus(-self.d(self.g(z[-1]))).mean()
+        self.descend(g_loss, self.g_adam)
+        return {"d_loss": d_loss, "g_loss": g_loss.detach()}
+
+    def d_losses(self, real: Any, z: Any, move: Any) -> tuple[Any, Any]:
+        """Compute the discriminator's loss with its penalty, and without."""
+        with self.setting.autocast():
+            with torch.no_grad():
+                fake = self.g(z)
+            real_logits, fake_logits = self.d(real), self.d(fake)
+            loss = whole = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+            if self.c.gradient_penalty:
+                moved = real + 0.1 * (torch.randn_like(real) if move is None else move)
+                slope = (self.d(moved) - real_logits) / 0.1
+                whole = loss + 0.5 * self.c.gradient_penalty * slope.square().mean()
+        return whole, loss.detach()
+
+
+def loop(model: Any, recipe: Recipe, setting: Setting) -> Loop:
+    """Make the loop on a copy of a model's weights."""
+    return GAN(model, recipe, setting)
+
+
+def _shuffled(outputs: torch.Tensor) -> torch.Tensor:
+    """Reorder outputs from (pixel of the 2x2 block, channel), kgen's, to PyTorch's opposite."""
+    return outputs.unflatten(0, (4, -1)).transpose(0, 1).flatten(0, 1)
