@@ -119,9 +119,11 @@ def check_spread(name: str, devices: int | None = 1, processes: int = 1) -> None
     if name == "jax" or (devices == 1 and processes == 1):
         return
     received = f"devices={'all' if devices is None else devices}, processes={processes}"
+    # Where a launcher said that there are several, the user may not know.
+    alone = ", or --num-processes 1 to compute alone" if processes > 1 else ""
     raise KgenError(
         f"backend={name!r} computes on one device in one process. Received: {received}. "
-        "Use --backend jax for more."
+        f"Use --backend jax for more{alone}."
     )
 
 
