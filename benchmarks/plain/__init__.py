@@ -11,7 +11,7 @@ Every module has ``loop(model, recipe, setting)``, which returns a
 import importlib
 from typing import Any
 
-MODULES = {"gan": "gan", "vae-notes": "mlp"}
+MODULES = {"gan": "gan", "vae": "vae", "vae-notes": "mlp", "ddpm": "ddpm"}
 """The cases of benchmarks/case.py that there is a plain network for."""
 
 

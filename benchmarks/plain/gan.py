@@ -1,5 +1,6 @@
 """The default GAN, a DCGAN with sub-pixels, in plain PyTorch."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.handwritten import Recipe
-from benchmarks.plain.loop import Loop, Setting, fill, weights
+from benchmarks.plain.copying import (
+    copy,
+    copy_shuffled,
+    copy_to_picture,
+    fill,
+    of_picture,
+    weights,
+)
+from benchmarks.plain.loop import Loop, Setting
 
 SLOPE = 0.2
 
@@ -20,7 +29,7 @@ class Generator(nn.Module):
         super().__init__()
         height, width, channels = shape
         self.small = (widths[0], height // 4, width // 4)
-        self.base = nn.Linear(latent_dim, widths[0] * self.small[1] * self.small[2], bias=False)
+        self.base = nn.Linear(latent_dim, math.prod(self.small), bias=False)
         # Keras's numbers: momentum 0.9 is 0.1 here.
         self.base_norm = nn.BatchNorm2d(widths[0], eps=1e-3, momentum=0.1)
         self.up = nn.Conv2d(widths[0], 4 * widths[1], 1)
@@ -41,16 +50,10 @@ class Generator(nn.Module):
         """Copy a generator of kgen's."""
         c = model.settings
         made = cls(c.latent_dim, model.image_shape, c.generator_widths)
-        (kernel,) = weights(keras_generator, "base")
-        channels, height, width = made.small
-        grid = kernel.unflatten(1, (height, width, channels))
-        fill(made.base, grid.permute(3, 1, 2, 0).flatten(0, 2), [])
-        kernel, bias = weights(keras_generator, "up0_up")
-        fill(made.up, _shuffled(kernel.T)[:, :, None, None], [_shuffled(bias)])
-        (kernel,) = weights(keras_generator, "up0_conv")
-        fill(made.conv, kernel.permute(3, 2, 0, 1), [])
-        kernel, bias = weights(keras_generator, "pixels_conv")
-        fill(made.pixels, _shuffled(kernel.permute(3, 2, 0, 1)), [_shuffled(bias)])
+        copy_to_picture(made.base, keras_generator, "base", made.small)
+        copy_shuffled(made.up, keras_generator, "up0_up")
+        copy(made.conv, keras_generator, "up0_conv")
+        copy_shuffled(made.pixels, keras_generator, "pixels_conv")
         for layer, name in {made.base_norm: "base_norm", made.norm: "up0_norm"}.items():
             gamma, beta, *_ = weights(keras_generator, name)
             fill(layer, gamma, [beta])
@@ -63,10 +66,10 @@ class Discriminator(nn.Module):
     def __init__(self, shape: tuple[int, int, int], widths: tuple[int, int]):
         super().__init__()
         height, width, channels = shape
-        self.small = (height // 4, width // 4, widths[1])
+        self.small = (widths[1], height // 4, width // 4)
         self.down0 = nn.Conv2d(channels, widths[0], 4, stride=2, padding=1)
         self.down1 = nn.Conv2d(widths[0], widths[1], 4, stride=2, padding=1)
-        self.logit = nn.Linear(widths[1] * self.small[0] * self.small[1], 1)
+        self.logit = nn.Linear(math.prod(self.small), 1)
 
     def forward(self, x: Any) -> Any:
         """Judge."""
@@ -79,11 +82,9 @@ class Discriminator(nn.Module):
         """Copy a discriminator of kgen's."""
         made = cls(model.image_shape, model.settings.discriminator_widths)
         for layer, name in {made.down0: "down0_conv", made.down1: "down1_conv"}.items():
-            kernel, *bias = weights(keras_discriminator, name)
-            fill(layer, kernel.permute(3, 2, 0, 1), bias)
+            copy(layer, keras_discriminator, name)
         kernel, *bias = weights(keras_discriminator, "logit")
-        grid = kernel.unflatten(0, made.small)  # height, width, channels, 1
-        fill(made.logit, grid.permute(3, 2, 0, 1).flatten(1), bias)
+        fill(made.logit, of_picture(kernel, made.small), bias)
         return made
 
 
@@ -130,8 +131,3 @@ class GAN(Loop):
 def loop(model: Any, recipe: Recipe, setting: Setting) -> Loop:
     """Make the loop on a copy of a model's weights."""
     return GAN(model, recipe, setting)
-
-
-def _shuffled(outputs: torch.Tensor) -> torch.Tensor:
-    """Reorder outputs from (pixel of the 2x2 block, channel), kgen's, to PyTorch's opposite."""
-    return outputs.unflatten(0, (4, -1)).transpose(0, 1).flatten(0, 1)

@@ -1,10 +1,10 @@
 """What the plain loops share: batches, autocast, the fused Adam, the weight average."""
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import torch
 from torch import nn
@@ -48,6 +48,7 @@ class Loop:
 
     def __init__(self, recipe: Recipe, setting: Setting, averaged: nn.Module | None = None):
         self.recipe, self.setting, self.count = recipe, setting, 0
+        self.updates: dict[str, int] = {}
         self.weights = _floats(averaged)
         self.twins = _floats(copy.deepcopy(averaged))
 
@@ -68,9 +69,7 @@ class Loop:
         """Make an optimizer."""
         c = self.recipe.optimizer
         betas = c.beta_1, c.beta_2
-        return torch.optim.Adam(
-            network.parameters(), lr=c.learning_rate, betas=betas, eps=EPSILON, fused=True
-        )
+        return torch.optim.Adam(network.parameters(), lr=c.learning_rate, betas=betas, fused=True)
 
     def descend(self, loss: Any, optimizer: torch.optim.Adam, part: str = "") -> None:
         """Move the optimizer's parameters once along the gradient of the loss."""
@@ -80,6 +79,9 @@ class Loop:
         if self.recipe.optimizer.clip_norm is not None:
             nn.utils.clip_grad_norm_(group["params"], self.recipe.optimizer.clip_norm)
         group["lr"] = self.recipe.rate(self.count, part)
+        # PyTorch adds epsilon after the correction of the second moment, Keras before.
+        updates = self.updates[part] = self.updates.get(part, 0) + 1
+        group["eps"] = EPSILON / math.sqrt(1.0 - group["betas"][1] ** updates)
         optimizer.step()
 
     def normal(self, given: np.ndarray | None, shape: tuple[int, ...]) -> Any:
@@ -87,23 +89,6 @@ class Loop:
         if given is None:
             return torch.randn(shape, device=self.setting.device)
         return torch.from_numpy(given).to(self.setting.device)
-
-
-def weights(network: Any, name: str) -> list[torch.Tensor]:
-    """Read the weights of a layer of a Keras network, by its name."""
-    arrays = [keras.ops.convert_to_numpy(w) for w in network.get_layer(name).weights]
-    return [torch.from_numpy(np.array(array)) for array in arrays]
-
-
-@torch.no_grad()
-def fill(layer: Any, weight: torch.Tensor, bias: list[torch.Tensor]) -> None:
-    """Copy a weight, and a bias where there is one, into a layer; the shapes must be equal."""
-    for into, value in zip(
-        [layer.weight, layer.bias][: 1 + len(bias)], [weight, *bias], strict=True
-    ):
-        if into.shape != value.shape:
-            raise ValueError(f"Expected {tuple(into.shape)}. Received: {tuple(value.shape)}.")
-        into.copy_(value)
 
 
 def _floats(network: nn.Module | None) -> list[torch.Tensor]:

@@ -9,7 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.handwritten import Recipe
-from benchmarks.plain.loop import Loop, Setting, fill, weights
+from benchmarks.plain.copying import copy
+from benchmarks.plain.loop import Loop, Setting
 
 
 class Network(nn.Module):
@@ -39,11 +40,9 @@ class Network(nn.Module):
         made = cls(math.prod(shape), c.encoder_widths[0], c.latent_dim)
         of = {made.read: "hidden0", made.mean: "mean", made.logvar: "logvar"}
         for layer, name in of.items():
-            kernel, *bias = weights(model.encoder, name)
-            fill(layer, kernel.T, bias)
+            copy(layer, model.encoder, name)
         for layer, name in {made.draw: "hidden0", made.pixels: "pixels"}.items():
-            kernel, *bias = weights(model.decoder, name)
-            fill(layer, kernel.T, bias)
+            copy(layer, model.decoder, name)
         return made
 
 

@@ -22,6 +22,8 @@ CASES = {
         "model__gradient_penalty": 0.5,
         # The loops have one rate a step, kgen one for each of the two discriminator updates.
         "optimizer__decay": "constant",
+        # What fits a run of 10 steps is 0: no average.
+        "optimizer__ema_decay": 0.9,
     },
     "vae": {"family": "vae", "model__prior": "normal", "model__likelihood": "gaussian_learned"},
     "vae-flow": {
@@ -33,19 +35,25 @@ CASES = {
     },
     "vae-bernoulli": {"family": "vae", **MLP, "model__likelihood": "bernoulli"},
     "vae-gaussian": {"family": "vae", **MLP, "model__likelihood": "gaussian"},
-    "ddpm": {"family": "ddpm", "model__widths": [8], "optimizer__warmup_steps": 0},
+    "ddpm": {
+        "family": "ddpm",
+        "model__widths": [8],
+        "optimizer__warmup_steps": 0,
+        "optimizer__ema_decay": 0.9,
+    },
 }
 
 
 def noise(family, config):
     """Make the noise of a step, by the names that the model draws it under."""
     latent = (BATCH, getattr(config.model, "latent_dim", 0))
+    pictures = (BATCH, 16, 16, config.data.channels or 1)
     if family == "gan":
         k = config.model.discriminator_steps
-        return {"z": normal(1, (k + 1, *latent)), "direction": normal(2, (k, BATCH, 16, 16, 1))}
+        return {"z": normal(1, (k + 1, *latent)), "direction": normal(2, (k, *pictures))}
     if family == "vae":
         return {"eps": normal(1, latent)}
-    return {"t": np.arange(BATCH, dtype=np.int32) * 2, "eps": normal(1, (BATCH, 16, 16, 1))}
+    return {"t": np.arange(BATCH, dtype=np.int32) * 2, "eps": normal(1, pictures)}
 
 
 @pytest.mark.parametrize("case", CASES)
