@@ -117,7 +117,9 @@ class Monitor:
 
     def _is_time_to_stop(self, last: bool) -> bool:
         """Settle whether to stop after this step: of several processes, all or none."""
-        if self.over.processes == 1 or last or self.step % AGREE_STEPS == 0:
+        if self.over.processes == 1:
+            self.stopping = self.stop.asked
+        elif last or self.step % AGREE_STEPS == 0:
             self.stopping = self.stopping or device.agree(self.stop.asked)
         return self.stopping
 

@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import typer
-
 from kgen.errors import KgenError
 from kgen.option import Option
 from kgen_cli import session
 from kgen_cli.application import STOPPED, describe, say_error, say_note
-from kgen_cli.options import dim, number, optional
+from kgen_cli.options import number, numbered, optional, valued
 
 if TYPE_CHECKING:
     from kgen.cluster import Member, RollCall
@@ -40,59 +38,45 @@ def _devices(text: str) -> int | str:
 
 def _devices_option(default: str, panel: str) -> Any:
     """Make the option --devices."""
-    return typer.Option(
+    return valued(
         "--devices",
-        metavar="INT|all",
-        help="Devices of each process that share every batch; only on JAX."
-        + dim(f" [default: {default}]"),
-        parser=_devices,
-        show_default=False,
-        rich_help_panel=panel,
-    )
+        text="Devices of each process that share every batch; only on JAX.",
+        default=default, panel=panel, metavar="INT|all", parser=_devices,
+    )  # fmt: skip
 
 
 Devices = Annotated[Any, _devices_option("1; of several processes all", PANEL)]
 Coordinator = Annotated[
     str | None,
-    typer.Option(
-        metavar="HOST:PORT",
-        help="Where process 0 waits for the others."
-        + dim(" [default: $KGEN_COORDINATOR, else what SLURM, Open MPI or torchrun say]"),
-        show_default=False,
-        rich_help_panel=PANEL,
+    valued(
+        text="Where process 0 waits for the others.",
+        default="$KGEN_COORDINATOR, else what SLURM, Open MPI or torchrun say",
+        panel=PANEL, metavar="HOST:PORT",
     ),
-]
+]  # fmt: skip
 NumProcesses = Annotated[
     int | None,
-    typer.Option(
-        metavar="INT",
-        help="Processes, on one machine or several, that train together."
-        + dim(" [default: $KGEN_NUM_PROCESSES, else as above]"),
-        parser=number(int, Option(help="", low=1)),
-        show_default=False,
-        rich_help_panel=PANEL,
+    numbered(
+        limits=Option(help="Processes, on one machine or several, that train together.", low=1),
+        default="$KGEN_NUM_PROCESSES, else as above", panel=PANEL,
     ),
-]
+]  # fmt: skip
 ProcessId = Annotated[
     int | None,
-    typer.Option(
-        metavar="INT",
-        help="Which of them this is, from 0; 0 writes."
-        + dim(" [default: $KGEN_PROCESS_ID, else as above]"),
-        parser=number(int, Option(help="", low=0)),
-        show_default=False,
-        rich_help_panel=PANEL,
+    numbered(
+        limits=Option(help="Which of them this is, from 0; 0 writes.", low=0),
+        default="$KGEN_PROCESS_ID, else as above", panel=PANEL,
     ),
-]
+]  # fmt: skip
 JoinTimeout = Annotated[
     float,
-    typer.Option(
-        metavar="SECONDS",
-        help="How long the processes wait for each other to start.",
-        parser=number(float, Option(help="", low=1, high=86_400)),
-        rich_help_panel=PANEL,
+    numbered(
+        limits=Option(
+            help="Seconds that the processes wait for each other to start.", low=1, high=86_400
+        ),
+        kind=float, default=f"{JOIN_SECONDS:g}", panel=PANEL,
     ),
-]
+]  # fmt: skip
 
 
 def drawing_devices(panel: str) -> inspect.Parameter:
