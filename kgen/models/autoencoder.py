@@ -82,6 +82,7 @@ class Autoencoder(GenerativeModel):
             loss=partial(self.loss_and_logs, training=training),
             variables=self.optimized()["model"],
             optimizer=self.optimizer.members["model"],
+            name="model",
         )
 
     def loss_and_logs(self, x: Any, labels: Any, noise: Noise, training: bool) -> Any:

@@ -86,6 +86,7 @@ class DDPM(GenerativeModel):
             loss=partial(self.loss_and_logs, training=training),
             variables=self.optimized()["model"],
             optimizer=self.optimizer.members["model"],
+            name="model",
         )
 
     def loss_and_logs(self, x0: Any, labels: Any, noise: Noise, training: bool) -> Any:

@@ -92,11 +92,13 @@ class GAN(GenerativeModel):
                 loss=partial(self.discriminator_loss, turn=turn, training=training),
                 variables=variables["discriminator"],
                 optimizer=self.optimizer.members["discriminator"],
+                name=f"discriminator_{turn}",
             )
         yield Objective(
             loss=partial(self.generator_loss, training=training),
             variables=variables["generator"],
             optimizer=self.optimizer.members["generator"],
+            name="generator",
         )
 
     def discriminator_loss(

@@ -7,10 +7,11 @@ import keras
 import torch
 from torch.optim.adam import adam
 
+from kgen.step._torch_record import Recorder
 from kgen.step.footprint import Footprint
 from kgen.step.objective import Logs, Objective, part
 
-FOOTPRINT = Footprint(program=63_000_000, layer=0, activations=2.0)
+FOOTPRINT = Footprint(program=65_000_000, layer=410_000, activations=1.32)
 
 
 def train_step(model: Any, data: Any) -> Logs:
@@ -42,35 +43,90 @@ def _tensors(batch: Any) -> Any:
 
 
 def descend(model: Any, objective: Objective, batch: Any = (), parts: int = 1) -> Logs:
-    """Move the objective's variables once along the gradient of its loss.
-
-    `autograd.grad` rather than `backward`: it leaves no gradients behind on the variables that
-    the loss only passes through (the discriminator's, in the generator's objective).
-    """
-    if parts == 1:
-        gradients, logs = _gradients(objective, batch)
-    else:
-        gradients, logs = _accumulated(objective, batch, parts)
+    """Move the objective's variables once along the gradient of its loss."""
+    gradient = _gradient(model, objective)
     with torch.no_grad():
+        if parts == 1:
+            gradients, logs = gradient(batch)
+        else:
+            gradients, logs = _accumulated(gradient, objective, batch, parts)
         objective.optimizer.apply(gradients, objective.variables)
     return logs
 
 
-def _gradients(objective: Objective, batch: Any) -> tuple[list[Any], Logs]:
-    """Differentiate the loss of a batch."""
-    loss, logs = objective.loss(*batch)
-    scaled = objective.optimizer.scale_loss(loss)
-    values = [variable.value for variable in objective.variables]
-    gradients = torch.autograd.grad(scaled, values, materialize_grads=True, allow_unused=True)
-    return list(gradients), {name: log.detach() for name, log in logs.items()}
+class _Gradient:
+    """Computes gradients and logs of a batch, and assigns what the loss assigns.
+
+    As on JAX, the loss is computed inside a stateless scope: as a function of the values of all
+    variables, which can be recorded.
+    """
+
+    def __init__(self, model: Any, objective: Objective):
+        self.objective = objective
+        ids = {id(variable) for variable in objective.variables}
+        fixed = [v for v in model.variables if id(v) not in ids] + objective.optimizer.variables
+        self.variables = [*objective.variables, *fixed]
+        self.recorder = Recorder(self.compute, self.variables)
+
+    def __call__(self, batch: Any) -> tuple[list[Any], Logs]:
+        """Return the gradients and the logs of a batch."""
+        if self.objective.name is None:
+            gradients, logs, assigned = self.compute([v.value for v in self.variables], batch)
+        else:
+            gradients, logs, assigned = self.recorder(batch)
+        for i, value in assigned.items():
+            self.variables[i].assign(value)
+        return gradients, logs
+
+    def compute(self, values: list[Any], batch: Any) -> tuple[list[Any], Logs, dict[int, Any]]:
+        """Compute gradients, logs, and the new values of variables, by their places.
+
+        `autograd.grad` rather than `backward`: it leaves no gradients behind on the variables that
+        the loss only passes through (the discriminator's, in the generator's objective).
+        """
+        count, optimizer = len(self.objective.variables), self.objective.optimizer
+        with torch.enable_grad():
+            moving = [value.detach().requires_grad_() for value in values[:count]]
+            inside = [*moving, *values[count:]]
+            pairs = list(zip(self.variables, inside, strict=True))
+            with keras.StatelessScope(state_mapping=pairs) as scope:
+                loss, logs = self.objective.loss(*batch)
+                scaled = optimizer.scale_loss(loss)
+            gradients = torch.autograd.grad(
+                scaled, moving, materialize_grads=True, allow_unused=True
+            )
+        after = [scope.get_current_value(variable) for variable in self.variables]
+        assigned = {i: a.detach() for i, a in enumerate(after) if a is not inside[i]}
+        return list(gradients), {name: log.detach() for name, log in logs.items()}, assigned
 
 
-def _accumulated(objective: Objective, batches: Any, parts: int) -> tuple[list[Any], Logs]:
+class _Gradients:
+    """The gradients of a model's objectives by name; Keras would copy a dict."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, _Gradient] = {}
+
+
+def _gradient(model: Any, objective: Objective) -> _Gradient:
+    """Return the gradient of an objective; of those with a name the one that was made first."""
+    if objective.name is None:
+        return _Gradient(model, objective)
+    if not hasattr(model, "gradients"):
+        model.gradients = _Gradients()
+    known = model.gradients.by_name
+    if objective.name not in known:
+        known[objective.name] = _Gradient(model, objective)
+    return known[objective.name]
+
+
+def _accumulated(
+    gradient: _Gradient, objective: Objective, batches: Any, parts: int
+) -> tuple[list[Any], Logs]:
     """Average the gradients and logs of the parts of a batch."""
     total = [torch.zeros_like(variable.value) for variable in objective.variables]
     logs: Logs = {}
     for index in range(parts):
-        gradients, reported = _gradients(objective, part(batches, index))
+        gradients, reported = gradient(part(batches, index))
         # Not onto the first part's own: a gradient may share its memory with another.
         torch._foreach_add_(total, gradients)  # pyright: ignore[reportPrivateImportUsage]
         logs = {name: logs.get(name, 0.0) + log for name, log in reported.items()}
@@ -128,11 +184,20 @@ class Adam(keras.optimizers.Adam):
 
 
 def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Run a function of tensors without recording gradients."""
+    """Record a function of tensors that reads the model's variables; it records no gradients."""
+
+    variables = model.variables
+
+    def stateless(values: list[Any], *tensors: Any) -> Any:
+        pairs = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=pairs):
+            return function(*tensors)
+
+    recorder = Recorder(stateless, variables)
 
     def run(*tensors: Any) -> Any:
-        with torch.inference_mode():
-            return function(*tensors)
+        with torch.no_grad():
+            return recorder(*tensors)
 
     return run
 

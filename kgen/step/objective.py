@@ -20,11 +20,15 @@ class Objective:
             means over the batch, so that the mean over equal parts of a batch is that of the whole.
         variables: the variables that this objective moves; all others stay.
         optimizer: built on exactly these variables.
+        name: says that the loss is the same function in every step, which depends on nothing but
+            its arguments and the model's variables; no two of a step have one name. An engine that
+            does not compile a step then need not find out anew what its loss does.
     """
 
     loss: Callable[..., tuple[Any, Logs]]
     variables: list[keras.Variable]
     optimizer: keras.optimizers.Optimizer
+    name: str | None = None
 
 
 def part(batches: Any, index: Any) -> Any:

@@ -246,3 +246,32 @@ def test_adam_has_the_variables_of_keras_adam():
     for optimizer in (ours, theirs):
         optimizer.build(variables)
     assert [v.path for v in ours.variables] == [v.path for v in theirs.variables]
+
+
+def test_a_named_loss_is_found_out_in_the_first_step():
+    # Of an unnamed one PyTorch asks at every step: it may depend on what is not an argument.
+    calls = []
+
+    def loss(x):
+        calls.append(x.shape)
+        value = ops.mean(ops.square(model.a * x - 1.0))
+        return value, {"loss": value}
+
+    model = _duel()
+    named = Objective(
+        loss=loss, variables=[model.a], optimizer=model.optimizer.members["a"], name="named"
+    )
+    model.update = lambda data: engine().descend(model, named, data)
+    step = engine().stepper(model)
+    x = np.ones((4,), np.float32)
+    step((x,))
+    first = len(calls)
+    for _ in range(3):
+        step((x,))
+    engine().synchronise(model)
+    assert len(calls) == first
+    # (a - 1)^2 is at its minimum from the start, (2 a - 1)^2 is not: its gradient is 4 (2 a - 1).
+    assert number(model.a) == 1.0
+    step((2 * x,))
+    engine().synchronise(model)
+    assert number(model.a) == 1.0 - 0.5 * 4.0
