@@ -131,8 +131,8 @@ def measure(
     if keras.backend.backend() == "torch" and name in plain.MODULES:
         for channels_last in (False, True):
             sides[f"plain{channels_last:d}"] = plainly(name, config, channels_last)
-    for train in list(sides.values())[1:]:
-        train(0)
+    for train in [*list(sides.values())[1:], *sides.values()]:
+        train(0)  # once more when all are compiled: a compiler slows what runs right after it
     size = config.training.batch_size
     speeds: dict[str, list[float]] = {side: [] for side in sides}
     for epoch in range(1, rounds + 1):

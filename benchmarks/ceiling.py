@@ -68,8 +68,8 @@ def _powers(a: Any) -> Any:
 
 
 def _wait(matrix: Any) -> None:
-    """Wait for the device: read a number."""
-    float(ops.convert_to_numpy(matrix[0, 0]))
+    """Wait for the device: read a number, in a type that NumPy has."""
+    float(ops.convert_to_numpy(ops.cast(matrix[0, 0], "float32")))
 
 
 def peak_memory() -> int | None:

@@ -60,6 +60,17 @@ def test_what_is_timed_is_the_product_of_so_many_matrices(policy, rtol):
     np.testing.assert_allclose(found, expected, rtol=rtol)
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_it_is_measured_in_every_precision(policy, monkeypatch):
+    import keras
+
+    from benchmarks import ceiling
+
+    keras.config.set_dtype_policy(policy)
+    monkeypatch.setattr(ceiling, "SIZES", (8, 16))
+    assert ceiling.matrix_product() > 0.0
+
+
 def test_a_cpus_memory_is_not_counted():
     from benchmarks import ceiling
 
