@@ -81,10 +81,11 @@ class Reporter:
         """Pictures are being read."""
 
 
-def device_words(description: dict[str, Any]) -> str:
-    """Say backend, devices and precision in words."""
+def device_words(description: dict[str, Any], jit: bool = False) -> str:
+    """Say backend, devices and precision in words, and whether XLA compiles the step."""
     devices, processes = description["devices"], description["processes"]
     where = description["device"] if devices == 1 else f"{devices} x {description['device']}"
     if processes > 1:
         where += f" in {processes} processes"
-    return "{backend} on {where}, {precision}".format(where=where, **description)
+    words = "{backend} on {where}, {precision}".format(where=where, **description)
+    return f"{words}, compiled by XLA" if jit else words

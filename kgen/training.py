@@ -103,7 +103,7 @@ def prepare(config: RunConfig, reporter: Reporter | None = None) -> Setup:
         ),
         resident_bytes=resident,
         ema_decay=decay,
-        device=device_words(device.describe()),
+        device=device_words(device.describe(), device.jit_compile()),
     )
     return Setup(plan=plan, model=model, batches=batches, train=train, validation=validation)
 

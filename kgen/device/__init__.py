@@ -121,7 +121,8 @@ def jit_policy(name: str, kind: str, deterministic: bool) -> bool:
 
     JAX is nothing without it. TensorFlow's is up to five times slower than its oneDNN kernels on a
     CPU (benchmarks/train.py), pays on a GPU, and cannot compile every deterministic kernel.
-    PyTorch's ``torch.compile`` takes longer to compile than kgen's default runs take to train.
+    PyTorch's ``torch.compile`` takes up to a minute, and made the steps slower on a CPU
+    (docs/speed.md): there kgen records the operations instead (kgen/step/_torch_record.py).
 
     Args:
         name: a backend.

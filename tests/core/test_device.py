@@ -56,6 +56,21 @@ class TestJitPolicy:
         assert device.jit_policy("tensorflow", "gpu", deterministic=False)
         assert not device.jit_policy("tensorflow", "gpu", deterministic=True)
 
+    @pytest.mark.parametrize(
+        ("jit", "devices", "words"),
+        [
+            (False, 1, "tensorflow on gpu, float32"),
+            (True, 1, "tensorflow on gpu, float32, compiled by XLA"),
+            (True, 4, "tensorflow on 4 x gpu, float32, compiled by XLA"),
+        ],
+    )
+    def test_a_run_says_what_was_decided(self, jit, devices, words):
+        from kgen.report import device_words
+
+        found = {"backend": "tensorflow", "device": "gpu", "precision": "float32"}
+        found |= {"devices": devices, "processes": 1}
+        assert device_words(found, jit) == words
+
 
 @pytest.mark.backend
 class TestSetup:

@@ -4,6 +4,7 @@ import os
 import resource
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,27 +14,33 @@ from kgen.files import cache_folder, remove_leftovers, replacing, write_text
 LIMIT = 4096
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """Make the system refuse this process every byte of a file beyond the first 4096."""
+    """Make the system refuse this process every byte of a file beyond the first 4096.
+
+    No longer than needed: what pytest prints may go to a file, too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def names(folder):
     return sorted(path.name for path in folder.rglob("*"))
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_file_that_does_not_fit_leaves_what_was_there(tmp_path):
     write_text(tmp_path / "a.txt", "kept")
-    with pytest.raises(KgenError, match=r"Cannot write .*a\.txt: File too large\. Free some space"):
+    message = r"Cannot write .*a\.txt: File too large\. Free some space"
+    with full_disk(), pytest.raises(KgenError, match=message):
         write_text(tmp_path / "a.txt", "x" * (LIMIT + 1))
     assert (tmp_path / "a.txt").read_text() == "kept"
     assert names(tmp_path) == ["a.txt"]
-    write_text(tmp_path / "a.txt", "x" * LIMIT)
+    with full_disk():
+        write_text(tmp_path / "a.txt", "x" * LIMIT)
 
 
 def test_a_block_that_fails_leaves_no_temporary_file(tmp_path):
