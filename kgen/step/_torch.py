@@ -108,15 +108,17 @@ class _Gradients:
 
 
 def _gradient(model: Any, objective: Objective) -> _Gradient:
-    """Return the gradient of an objective; of those with a name the one that was made first."""
+    """Return the gradient of an objective; one with a name is made once for each optimizer."""
     if objective.name is None:
         return _Gradient(model, objective)
     if not hasattr(model, "gradients"):
         model.gradients = _Gradients()
     known = model.gradients.by_name
-    if objective.name not in known:
-        known[objective.name] = _Gradient(model, objective)
-    return known[objective.name]
+    made = known.get(objective.name)
+    # A model that was compiled again has another optimizer, and maybe other variables to move.
+    if made is None or made.objective.optimizer is not objective.optimizer:
+        made = known[objective.name] = _Gradient(model, objective)
+    return made
 
 
 def _accumulated(

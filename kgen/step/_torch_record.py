@@ -189,7 +189,7 @@ def _is_dense_with(node: Node) -> Iterator[bool]:
 
 
 def _merge_equals(module: fx.GraphModule) -> None:
-    """Do once what is done twice to the same tensors."""
+    """Do once what is done twice to the same tensors; PyTorch's CSEPass takes 0.0 for -0.0."""
     seen: dict[Any, Node] = {}
     for node in list(module.graph.nodes):
         if node.op not in ("call_function", "get_attr"):
@@ -219,10 +219,18 @@ def _drop_copies(module: fx.GraphModule) -> None:
         while node.args[0].target is aten.clone.default:
             node.update_arg(0, node.args[0].args[0])
     for node in _calls(module, aten.clone.default, aten.lift_fresh_copy.default):
-        if _value(node).stride() == _value(node.args[0]).stride():
+        same = _value(node).stride() == _value(node.args[0]).stride()
+        if same and not _is_returned(node):
             _replace(node, node.args[0])
     for node in _calls(module, aten.detach.default):
         _replace(node, node.args[0])
+
+
+def _is_returned(node: Node) -> bool:
+    """Tell whether a result shows a node's memory: without its copy it might show an argument's."""
+    return any(
+        user.op == "output" or (_is_view(user) and _is_returned(user)) for user in node.users
+    )
 
 
 def _add_biases(module: fx.GraphModule) -> None:

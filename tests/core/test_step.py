@@ -275,3 +275,26 @@ def test_a_named_loss_is_found_out_in_the_first_step():
     step((2 * x,))
     engine().synchronise(model)
     assert number(model.a) == 1.0 - 0.5 * 4.0
+
+
+def test_a_model_that_is_compiled_again_moves_what_its_new_optimizer_moves():
+    model = _duel()
+    x = (np.ones((4,), np.float32),)
+
+    def squares(x):
+        value = ops.mean(x) * (ops.square(model.a - 3.0) + ops.square(model.b - 2.0))
+        return value, {"loss": value}
+
+    for moved in ([model.a], [model.a, model.b]):
+        group = OptimizerGroup({"both": keras.optimizers.SGD(0.5)}, {"both": moved})
+        compiled = keras.backend.backend() == "jax"
+        model.compile(optimizer=group, jit_compile=compiled, auto_scale_loss=False)
+        named = Objective(
+            loss=squares, variables=moved, optimizer=group.members["both"], name="squares"
+        )
+        model.update = lambda data, named=named: engine().descend(model, named, data)
+        engine().stepper(model)(x)
+        engine().synchronise(model)
+    # A step of rate 1/2 along 2 (a - 3) lands on the minimum.
+    assert number(model.a) == 3.0
+    assert number(model.b) == 2.0

@@ -161,6 +161,15 @@ class TestRecorder:
             torch.testing.assert_close(recorder(x), (2 * x).view(-1))
         assert function.calls == 4
 
+    @pytest.mark.parametrize("copy", [torch.clone, lambda x: x.clone().view(-1)])
+    def test_a_copy_that_is_returned_stays_a_copy(self, copy):
+        recorder = Recorder(lambda values, x: (copy(values[0]), x + 1.0), [variable(3)])
+        for _ in range(2):
+            copied, _ = recorder(draw(2))
+            before = copied.clone()
+            recorder.variables[0].value.add_(1.0)
+            assert torch.equal(copied, before)
+
     def test_errors_of_the_function_are_raised(self):
         recorder = Recorder(lambda values, x: x @ x, [])
         with pytest.raises(RuntimeError, match="cannot be multiplied"):
