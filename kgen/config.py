@@ -148,7 +148,7 @@ class DDPMConfig(Section):
         str, Option(help="What the network predicts.", choices=("v", "eps", "x0"))
     ] = "v"
     preview_steps: Annotated[
-        int, Option(help="DDIM steps of the pictures drawn while training.", low=1, high=10_000)
+        int, Option(help="Sampling steps of the pictures drawn while training.", low=1, high=10_000)
     ] = 25
 
     def __post_init__(self) -> None:

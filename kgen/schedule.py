@@ -215,3 +215,24 @@ def timesteps(num_timesteps: int, num_steps: int, spacing: str = "trailing") -> 
             f"Received: num_steps={num_steps}."
         )
     return SPACINGS[spacing](num_timesteps, num_steps).astype(np.int64)
+
+
+def look_ahead(alpha_bars: np.ndarray) -> np.ndarray:
+    """Say how far a step of DPM-Solver++(2M) looks ahead along the line through two x0_hats.
+
+    ``k = h / (2 h_last)``, where h is what a step adds to ``lambda = log(ab / (1 - ab)) / 2`` and
+    h_last what the step before it added: half a step, in units of the last one. Source: Lu et al.
+    (2022, DPM-Solver++), Algorithm 2, where it is 1 / (2 r).
+
+    Args:
+        alpha_bars: float64 (S,), strictly rising within (0, 1): of the timesteps visited, in the
+            order of sampling.
+
+    Returns:
+        k, float64 (S,); 0 in the first step, which has none before it, and in the last, which
+        ends where lambda is infinite.
+    """
+    ahead = np.zeros(len(alpha_bars))
+    lengths = np.diff(np.log(alpha_bars / (1 - alpha_bars))) / 2
+    ahead[1:-1] = lengths[1:] / (2 * lengths[:-1])
+    return ahead

@@ -74,7 +74,7 @@ Fidelity = Annotated[
 SamplerName = Annotated[
     Sampler | None,
     _option(
-        text="Sampler in the bundle's table and sampler file.", default="ddim", panel=SAMPLER,
+        text="Sampler in the bundle's table and sampler file.", default="dpmpp", panel=SAMPLER,
         metavar="NAME",
     ),
 ]  # fmt: skip
@@ -82,7 +82,7 @@ NumSteps = Annotated[
     int | None,
     _option(
         text="Network calls for a picture.",
-        default="ddim 20, ddpm all",
+        default="20, ddpm all",
         panel=SAMPLER,
         metavar="INT",
         min=1,
@@ -91,8 +91,8 @@ NumSteps = Annotated[
 Eta = Annotated[
     float | None,
     _option(
-        text="Noise of ddim, an input of the file: 0 none, 1 as much as ddpm.", default="0",
-        panel=SAMPLER, metavar="FLOAT", min=0, max=1,
+        text="Noise of dpmpp and ddim, an input of the file: 0 none, 1 as much as ddpm.",
+        default="0", panel=SAMPLER, metavar="FLOAT", min=0, max=1,
     ),
 ]  # fmt: skip
 VarianceName = Annotated[

@@ -7,6 +7,7 @@ from typing import Any
 
 from kgen.errors import KgenError
 from kgen.run_config import RunConfig
+from kgen.sampler_options import SAMPLERS, check_noise
 
 FAMILIES_OF = {
     "sample": ("gan", "ae", "vae", "ddpm"),
@@ -22,7 +23,8 @@ NUMBER = {"sample": 64, "variations": 16, "interpolate": 10, "manifold": 400, "t
 """Pictures drawn if `-n` is not given."""
 
 SAMPLER_FAMILY = "ddpm"
-DDIM_STEPS = 50
+FEW_STEPS = 50
+"""Network calls of the samplers that need few, if `--num-steps` is not given."""
 MAX_SEED = 2**31 - 1
 
 
@@ -95,19 +97,14 @@ def default_name(request: Request) -> str:
 def _sampler(options: dict[str, Any], config: RunConfig) -> dict[str, Any]:
     """Settle the sampler and its number of steps; its other options stay as given."""
     length = config.model.to_mapping()["num_timesteps"]
-    sampler = options.get("sampler", "ddim")
-    steps = options.get("num_steps", min(DDIM_STEPS, length) if sampler == "ddim" else length)
+    sampler = options.get("sampler", SAMPLERS[0])
+    steps = options.get("num_steps", length if sampler == "ddpm" else min(FEW_STEPS, length))
     if steps > length:
         raise KgenError(
             f"num_steps takes 1 to {length}, the num_timesteps that the run was trained with. "
             f"Received: num_steps={steps}."
         )
-    for name, owner in (("eta", "ddim"), ("variance", "ddpm")):
-        if name in options and sampler != owner:
-            raise KgenError(
-                f"--{name} goes with --sampler {owner}. "
-                f"Received: --sampler {sampler} --{name} {options[name]}."
-            )
+    check_noise(options)
     return {**options, "sampler": sampler, "num_steps": steps}
 
 

@@ -13,7 +13,7 @@ from kgen.run import CONFIG, Run
 from kgen_cli.application import say_note, settings
 from kgen_cli.destination import Destination, choose
 from kgen_cli.options import config_options, flag, numbered, valued, with_options
-from kgen_cli.request import DDIM_STEPS, MAX_SEED, NUMBER, Request, check, default_name
+from kgen_cli.request import FEW_STEPS, MAX_SEED, NUMBER, Request, check, default_name
 from kgen_cli.several import drawing_devices, start_drawing
 from kgen_cli.shards import FormatName, NumProcesses, ProcessId, Shards, ShardSize, settle
 
@@ -24,6 +24,7 @@ LATENT, DIFFUSION, OUTPUT = "GAN, AE, VAE", "DDPM", "Output"
 class Sampler(StrEnum):
     """The samplers of a diffusion model."""
 
+    DPMPP = "dpmpp"
     DDIM = "ddim"
     DDPM = "ddpm"
 
@@ -87,21 +88,21 @@ Manifold = Annotated[
 SamplerName = Annotated[
     Sampler | None,
     valued(
-        text="ddim needs few steps; ddpm, the paper's, adds noise in each.",
-        default="ddim", panel=DIFFUSION, metavar="NAME",
+        text="dpmpp and ddim need few steps, dpmpp fewest; ddpm, the paper's, many.",
+        default="dpmpp", panel=DIFFUSION, metavar="NAME",
     ),
 ]  # fmt: skip
 NumSteps = Annotated[
     int | None,
     numbered(
         limits=Option(help="Network calls, at most the run's num_timesteps.", low=1),
-        default=f"ddim {DDIM_STEPS}, ddpm all", panel=DIFFUSION,
+        default=f"{FEW_STEPS}, ddpm all", panel=DIFFUSION,
     ),
 ]  # fmt: skip
 Eta = Annotated[
     float | None,
     numbered(
-        limits=Option(help="Noise of ddim: 0 none, 1 as much as ddpm.", low=0, high=1),
+        limits=Option(help="Noise of dpmpp and ddim: 0 none, 1 as much as ddpm.", low=0, high=1),
         kind=float, default="0", panel=DIFFUSION,
     ),
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from kgen.errors import KgenError
 from kgen.option import unknown_name
+from kgen.sampler_options import check_noise
 from kgen_exports.manifest import FORMATS, MAX_BATCH, PARTS, PRECISIONS
 
 DEFAULT_PARTS = {**PARTS, "gan": ("generator",)}
@@ -76,10 +77,7 @@ class Job:
                 f"A sampler belongs to a ddpm. Received: {', '.join(self.sampler)} for a "
                 f"{self.family}."
             )
-        wrong = {"ddpm": "eta", "ddim": "variance"}[self.sampler.get("sampler", "ddim")]
-        if wrong in self.sampler:
-            other = "ddim" if wrong == "eta" else "ddpm"
-            raise KgenError(f"{wrong} belongs to the sampler {other}. Give --sampler {other}.")
+        check_noise(self.sampler)
         if not 1 <= self.batch <= MAX_BATCH:
             raise KgenError(f"batch takes 1 to {MAX_BATCH}. Received: batch={self.batch}.")
         if self.opset not in OPSETS:

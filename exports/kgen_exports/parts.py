@@ -18,6 +18,7 @@ from kgen.models.ddpm import DDPM
 from kgen.models.gan import GAN
 from kgen.models.generative import GenerativeModel
 from kgen.networks import call
+from kgen.sampler_options import SAMPLERS
 from kgen_exports.manifest import TensorSpec
 from kgen_exports.sampler import SamplerTable, float32_values, x0_weights
 
@@ -167,20 +168,25 @@ class SamplerModel(keras.Model):
         """
         noise, step_noise = inputs if isinstance(inputs, list) else (inputs, None)
         ts = ops.convert_to_tensor(np.asarray(self.table.timesteps, "int32"))
-        rows = ops.convert_to_tensor(self.table.coefficients())  # (S, 5)
+        rows = ops.convert_to_tensor(self.table.coefficients())  # (S, 6)
         shape = tuple(noise.shape)
 
-        def step(i: Any, xt: Any) -> Any:
+        def step(i: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
+            xt, *x0_last = state
             t = ops.broadcast_to(ops.take(ts, i, axis=0), shape[:1])
             prediction = call(self.denoiser, False, xt=xt, t=t)
             c = ops.take(rows, i, axis=0)
             x0_hat = ops.clip(c[0] * xt + c[1] * prediction, -1.0, 1.0)
             x_prev = c[2] * x0_hat + c[3] * xt
-            if step_noise is None:
-                return x_prev
-            return x_prev + c[4] * ops.reshape(ops.take(step_noise, i, axis=1), shape)
+            if x0_last:
+                x_prev = x_prev + c[4] * x0_last[0]
+            if step_noise is not None:
+                x_prev = x_prev + c[5] * ops.reshape(ops.take(step_noise, i, axis=1), shape)
+            return (x_prev, x0_hat) if x0_last else (x_prev,)
 
-        return {"image": ops.fori_loop(0, self.table.num_steps, step, noise)}
+        # Phones' memory: x0_hat is kept for the next step only where that reads it.
+        start = (noise, ops.zeros_like(noise)) if self.table.multistep else (noise,)
+        return {"image": ops.fori_loop(0, self.table.num_steps, step, start)[0]}
 
 
 def sampler_table(model: DDPM, **options: Any) -> SamplerTable:
@@ -194,9 +200,10 @@ def sampler_table(model: DDPM, **options: Any) -> SamplerTable:
     alpha_bars = model.schedule.tables.alpha_bars
     visited = alpha_bars[plan.timesteps]
     from_xt, from_prediction = x0_weights(model.settings.prediction, visited)
-    ddpm = options.get("sampler") == "ddpm"
+    name = options.get("sampler", SAMPLERS[0])
+    ddpm = name == "ddpm"
     return SamplerTable(
-        name="ddpm" if ddpm else "ddim",
+        name=name,
         eta=1.0 if ddpm else float(options.get("eta", 0.0)),
         variance=options.get("variance", "fixed_small") if ddpm else None,
         prediction=model.settings.prediction,
@@ -206,6 +213,7 @@ def sampler_table(model: DDPM, **options: Any) -> SamplerTable:
         x0_from_prediction=float32_values(from_prediction),
         coef_x0=float32_values(plan.coef_x0),
         coef_xt=float32_values(plan.coef_xt),
+        coef_last=float32_values(plan.coef_last),
         sigma=float32_values(plan.sigma),
         alpha_bars=tuple(alpha_bars.tolist()),
     )

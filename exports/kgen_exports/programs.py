@@ -118,6 +118,8 @@ def words_of(manifest: Manifest) -> set[str]:
     words = {manifest.image["colour"], *(way.code for way in ways(manifest))}
     if manifest.sampler is not None:
         words.add("stochastic" if manifest.sampler.stochastic else "deterministic")
+        if manifest.sampler.multistep:
+            words.add("multistep")
     return words
 
 

@@ -11,11 +11,10 @@ import numpy as np
 
 from kgen import schedule
 from kgen.errors import KgenError
+from kgen.sampler_options import SAMPLERS, VARIANCES
 from kgen_exports.fields import choice, integer, items, mapping, number, optional, refuse
 
-COLUMNS = ("x0_from_xt", "x0_from_prediction", "coef_x0", "coef_xt", "sigma")
-SAMPLERS = ("ddim", "ddpm")
-VARIANCES = ("fixed_small", "fixed_large")
+COLUMNS = ("x0_from_xt", "x0_from_prediction", "coef_x0", "coef_xt", "coef_last", "sigma")
 PREDICTIONS = ("eps", "x0", "v")
 MAX_TIMESTEPS = 2**16
 """Longest chain of which a table is read."""
@@ -45,26 +44,29 @@ def float32_values(values: np.ndarray) -> tuple[float, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SamplerTable:
-    """The steps of a sampler in the order they are taken; each is five numbers.
+    """The steps of a sampler in the order they are taken; each is six numbers.
 
     For the step of index i, with ``prediction`` the denoiser's output at ``timesteps[i]``::
 
         x0_hat = clip(x0_from_xt[i] * xt + x0_from_prediction[i] * prediction, -1, 1)
-        xt     = coef_x0[i] * x0_hat + coef_xt[i] * xt + sigma[i] * z
+        xt     = coef_x0[i] * x0_hat + coef_xt[i] * xt + coef_last[i] * x0_last + sigma[i] * z
 
-    with fresh standard normal z wherever sigma[i] > 0. After the last step xt is the picture.
+    with x0_last the x0_hat of the step before, and fresh standard normal z wherever sigma[i] > 0.
+    After the last step xt is the picture.
 
-    Sources: Ho et al. (2020), Algorithm 2 and eq. 7; Song et al. (2021, DDIM), eq. 12; Salimans &
-    Ho (2022), section 4, for x0 from a prediction of v.
+    Sources: Ho et al. (2020), Algorithm 2 and eq. 7; Song et al. (2021, DDIM), eq. 12; Lu et al.
+    (2022, DPM-Solver++), Algorithm 2; Salimans & Ho (2022), section 4, for x0 from v.
 
     Attributes:
-        name: ``ddim`` or ``ddpm``.
-        eta: noise of ddim, 0 to 1; of ddpm 1, which is ddim's name for its small variance.
-        variance: noise of ddpm, ``fixed_small`` or ``fixed_large``; None for ddim.
+        name: ``dpmpp``, ``ddim`` or ``ddpm``.
+        eta: noise of dpmpp and ddim, 0 to 1; of ddpm 1, which is ddim's name for its small
+            variance.
+        variance: noise of ddpm, ``fixed_small`` or ``fixed_large``; None for the others.
         prediction: what the denoiser predicts: ``eps``, ``x0`` or ``v``.
         num_timesteps: length of the chain it was trained on.
         timesteps: strictly descending, in [0, num_timesteps).
-        x0_from_xt, x0_from_prediction, coef_x0, coef_xt, sigma: float32 values, one per step.
+        x0_from_xt, x0_from_prediction, coef_x0, coef_xt, coef_last, sigma: float32 values, one per
+            step. coef_last is 0 in the first step, and in all of ddim and ddpm.
         alpha_bars: share of x0's variance left in xt, float64, one per timestep of the chain:
             what a table with other steps is made from.
     """
@@ -79,6 +81,7 @@ class SamplerTable:
     x0_from_prediction: tuple[float, ...]
     coef_x0: tuple[float, ...]
     coef_xt: tuple[float, ...]
+    coef_last: tuple[float, ...]
     sigma: tuple[float, ...]
     alpha_bars: tuple[float, ...]
 
@@ -92,15 +95,20 @@ class SamplerTable:
         """Whether any step adds noise."""
         return any(s > 0 for s in self.sigma)
 
+    @property
+    def multistep(self) -> bool:
+        """Whether any step uses what the one before it saw."""
+        return any(c != 0 for c in self.coef_last)
+
     def coefficients(self) -> np.ndarray:
-        """Return the five numbers of every step, float32 (S, 5), in the order of `COLUMNS`."""
+        """Return the six numbers of every step, float32 (S, 6), in the order of `COLUMNS`."""
         return np.array([getattr(self, column) for column in COLUMNS], np.float32).T.copy()
 
     def respaced(self, num_steps: int, eta: float = 0.0) -> Self:
-        """Make the table of DDIM with another number of steps, on the same chain.
+        """Make the table with another number of steps, on the same chain.
 
-        Timesteps are spaced "trailing", as in `kgen.schedule.timesteps`. eta = 1 is ddpm with the
-        small variance.
+        Of dpmpp it is dpmpp again, of ddim and ddpm it is ddim, whose eta = 1 is ddpm with the
+        small variance. Timesteps are spaced "trailing", as in `kgen.schedule.timesteps`.
 
         Args:
             num_steps: 1 to `num_timesteps`.
@@ -109,7 +117,8 @@ class SamplerTable:
         Raises:
             KgenError: one of them is out of range.
 
-        Source: Song et al. (2021, DDIM), eq. 12 and 16, whose alpha is our alpha_bar.
+        Source: Song et al. (2021, DDIM), eq. 12 and 16, whose alpha is our alpha_bar; Lu et al.
+        (2022, DPM-Solver++), Algorithm 2.
         """
         integer(1, self.num_timesteps)(num_steps, "num_steps")
         if not 0.0 <= number(eta, "eta") <= 1.0:
@@ -120,17 +129,21 @@ class SamplerTable:
         sigma = eta * np.sqrt((1 - ab_prev) / (1 - ab)) * np.sqrt(1 - ab / ab_prev)
         # Rounding may take the difference just below 0 where eta = 1 and ab is near 0.
         coef_xt = np.sqrt(np.maximum(1 - ab_prev - sigma * sigma, 0.0)) / np.sqrt(1 - ab)
+        coef_x0 = np.sqrt(ab_prev) - coef_xt * np.sqrt(ab)
+        multistep = self.name == "dpmpp"
+        ahead = schedule.look_ahead(ab) if multistep else np.zeros(num_steps)
         from_xt, from_prediction = x0_weights(self.prediction, ab)
         return replace(
             self,
-            name="ddim",
+            name="dpmpp" if multistep else "ddim",
             eta=float(eta),
             variance=None,
             timesteps=tuple(int(t) for t in timesteps),
             x0_from_xt=float32_values(from_xt),
             x0_from_prediction=float32_values(from_prediction),
-            coef_x0=float32_values(np.sqrt(ab_prev) - coef_xt * np.sqrt(ab)),
+            coef_x0=float32_values(coef_x0 * (1 + ahead)),
             coef_xt=float32_values(coef_xt),
+            coef_last=float32_values(0.0 - coef_x0 * ahead),  # no -0.0
             sigma=float32_values(sigma),
         )
 
@@ -184,9 +197,10 @@ class SamplerTable:
             (set(rows.values()) == {len(steps)}, f"all have {len(steps)} numbers", rows),
             (largest <= float(np.finfo(np.float32).max), "numbers are of float32", largest),
             (min(self.sigma, default=0.0) >= 0, "sigma is at least 0", self.sigma),
+            (self.coef_last[:1] in ((), (0.0,)), "coef_last begins with 0", self.coef_last),
             (len(bars) == self.num_timesteps, "alpha_bars has num_timesteps numbers", len(bars)),
             (bool(np.all((bars > 0) & (bars < 1))), "alpha_bars are above 0, below 1", bars),
-            (bool(np.all(np.diff(bars) <= 0)), "alpha_bars do not rise", bars),
+            (bool(np.all(np.diff(bars) < 0)), "alpha_bars fall", bars),
         ):
             if not fine:
                 shown = " ".join(str(received).split())
@@ -213,13 +227,15 @@ def walk(
         float32 (B, H, W, C), in [-1, 1].
     """
     xt = noise.astype(np.float32)
+    x0_last = np.zeros_like(xt)
     rows = table.coefficients()
     for i, (t, row) in enumerate(zip(table.timesteps, rows, strict=True)):
         prediction = predict(xt, np.full(len(xt), t, np.int32))
         x0_hat = np.clip(row[0] * xt + row[1] * prediction, -1.0, 1.0)
-        xt = row[2] * x0_hat + row[3] * xt
-        if row[4] > 0:
-            xt = xt + row[4] * step_noise(i)
+        xt = row[2] * x0_hat + row[3] * xt + row[4] * x0_last
+        if row[5] > 0:
+            xt = xt + row[5] * step_noise(i)
+        x0_last = x0_hat
         if on_step is not None:
             on_step(i, xt)
     return xt

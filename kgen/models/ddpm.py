@@ -15,7 +15,9 @@ from kgen.config import DDPMConfig
 from kgen.layers.noise_schedule import NoiseSchedule
 from kgen.models.generative import GenerativeModel, Noise, Progress, to_uint8
 from kgen.networks import build_denoiser, call
+from kgen.option import unknown_name
 from kgen.pictures import BATCH
+from kgen.sampler_options import SAMPLERS
 from kgen.schedule import timesteps
 from kgen.step import Objective
 
@@ -136,7 +138,7 @@ class DDPM(GenerativeModel):
 
     def plan(
         self,
-        sampler: str = "ddim",
+        sampler: str = SAMPLERS[0],
         num_steps: int | None = None,
         eta: float = 0.0,
         variance: str = "fixed_small",
@@ -145,10 +147,11 @@ class DDPM(GenerativeModel):
         """Choose a sampler and its steps.
 
         Args:
-            sampler: ``ddpm`` (Ho et al. 2020, Algorithm 2) or ``ddim`` (Song et al. 2021, eq. 12).
+            sampler: ``dpmpp`` (Lu et al. 2022, DPM-Solver++, Algorithm 2), ``ddim`` (Song et al.
+                2021, eq. 12) or ``ddpm`` (Ho et al. 2020, Algorithm 2).
             num_steps: network calls, at most `num_timesteps`; None is 50, or fewer in a shorter
                 chain.
-            eta: DDIM's noise; 0 is deterministic, 1 is DDPM with the small variance.
+            eta: noise of dpmpp and ddim; 0 is none, 1 as much as DDPM's small variance.
             variance: DDPM's, ``fixed_small`` (beta_tilde) or ``fixed_large`` (beta).
             spacing: which timesteps are visited, see :func:`kgen.schedule.timesteps`.
 
@@ -157,9 +160,15 @@ class DDPM(GenerativeModel):
         """
         length = self.settings.num_timesteps
         ts = timesteps(length, num_steps or min(DEFAULT_STEPS, length), spacing)
-        if sampler == "ddpm":
-            return samplers.ddpm_plan(self.schedule.tables, ts, variance)
-        return samplers.ddim_plan(self.schedule.tables, ts, eta)
+        tables = self.schedule.tables
+        match sampler:
+            case "dpmpp":
+                return samplers.dpmpp_plan(tables, ts, eta)
+            case "ddim":
+                return samplers.ddim_plan(tables, ts, eta)
+            case "ddpm":
+                return samplers.ddpm_plan(tables, ts, variance)
+        raise unknown_name("sampler", sampler, list(SAMPLERS))
 
     def generate(
         self, n: int, *, seed: int = 0, start: int = 0, progress: Progress | None = None,

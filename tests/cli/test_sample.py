@@ -60,9 +60,9 @@ def test_autoencoder_is_sampled_with_a_word_of_warning(kgen, trained):
 @pytest.mark.parametrize(
     ("options", "passed", "name"),
     [
-        ([], {"sampler": "ddim", "num_steps": 50}, "sample-4-ddim50-seed0"),
-        (["--num-steps", "9", "--eta", "0.5"], {"sampler": "ddim", "num_steps": 9, "eta": 0.5},
-         "sample-4-ddim9-eta-0.5-seed0"),
+        ([], {"sampler": "dpmpp", "num_steps": 50}, "sample-4-dpmpp50-seed0"),
+        (["--num-steps", "9", "--eta", "0.5"], {"sampler": "dpmpp", "num_steps": 9, "eta": 0.5},
+         "sample-4-dpmpp9-eta-0.5-seed0"),
         (["--sampler", "ddpm"], {"sampler": "ddpm", "num_steps": 1000}, "sample-4-ddpm1000-seed0"),
         (["--sampler", "ddpm", "--variance", "fixed_large", "--num-steps", "7"],
          {"sampler": "ddpm", "num_steps": 7, "variance": "fixed_large"},
@@ -237,7 +237,11 @@ def test_sampler_of_another_family_is_refused(fails, trained, family, options):
         ("vae", ["--variations", "a.png", "b.png"], "--variations takes one picture file after"),
         ("vae", ["--manifold", "-n", "1"], "--manifold takes at least 2 pictures."),
         ("ddpm", ["--num-steps", "1001"], "num_steps takes 1 to 1000, the num_timesteps that"),
-        ("ddpm", ["--sampler", "ddpm", "--eta", "0"], "--eta goes with --sampler ddim. Received"),
+        (
+            "ddpm",
+            ["--sampler", "ddpm", "--eta", "0"],
+            "--eta goes with --sampler dpmpp or ddim. Received",
+        ),
         ("ddpm", ["--variance", "fixed_small"], "--variance goes with --sampler ddpm. Received"),
     ],
 )
@@ -260,7 +264,7 @@ def test_wrong_input_is_one_line_and_loses_nothing(fails, trained, family, argum
         (["--seed", "-1"], "'--seed'"),
         (["--num-steps", "0"], "'--num-steps': expected at least 1. Received: 0."),
         (["--eta", "2"], "'--eta': expected 0 to 1. Received: 2."),
-        (["--sampler", "euler"], "'euler' is not one of 'ddim', 'ddpm'"),
+        (["--sampler", "euler"], "'euler' is not one of 'dpmpp', 'ddim', 'ddpm'"),
         (["--variance", "learned"], "is not one of 'fixed_small', 'fixed_large'"),
         (["--reconstruct", "--manifold"], "--reconstruct and --manifold are different drawings"),
     ],

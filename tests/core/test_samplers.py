@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from kgen.errors import KgenError
 from kgen.layers import NoiseSchedule
-from kgen.samplers import SamplerPlan, ddim_plan, ddpm_plan, sample
+from kgen.samplers import SamplerPlan, ddim_plan, ddpm_plan, dpmpp_plan, sample
 from kgen.schedule import ScheduleTables, betas, timesteps
 from tests.golden.values import GOLDEN
 
@@ -24,6 +24,11 @@ PLANS = {
     "ddim_eta0.5": lambda tables, ts: ddim_plan(tables, ts, 0.5),
     "ddim_eta1": lambda tables, ts: ddim_plan(tables, ts, 1.0),
 }
+DPMPP = {
+    f"dpmpp_eta{eta:g}": lambda tables, ts, eta=eta: dpmpp_plan(tables, ts, eta)
+    for eta in (0.0, 0.5, 1.0)
+}
+EVERY = PLANS | DPMPP
 
 
 def golden_cases():
@@ -41,13 +46,17 @@ def denoiser(plan: SamplerPlan, kind: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def output_moments(plan: SamplerPlan, kind: str, extra: np.ndarray | float = 0.0):
-    """Propagate mean and variance from N(0, 1) through the plan's affine steps, exactly."""
+    """Propagate mean and variance from N(0, 1) through the plan's affine steps, exactly.
+
+    The state is (xt, x0_last), since a step may read both.
+    """
     a, b = denoiser(plan, kind)
-    gain, shift = plan.coef_x0 * a + plan.coef_xt, plan.coef_x0 * b
-    mean, var = 0.0, 1.0
-    for g, h, noise in zip(gain, shift, plan.sigma**2 + extra, strict=True):
-        mean, var = g * mean + h, g * g * var + noise
-    return mean, var
+    mean, cov = np.zeros(2), np.diag([1.0, 0.0])
+    for i, noise in enumerate(plan.sigma**2 + extra):
+        gain = np.array([[plan.coef_x0[i] * a[i] + plan.coef_xt[i], plan.coef_last[i]], [a[i], 0]])
+        mean = gain @ mean + np.array([plan.coef_x0[i] * b[i], b[i]])
+        cov = gain @ cov @ gain.T + np.diag([noise, 0.0])
+    return mean[0], cov[0, 0]
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -95,11 +104,77 @@ def test_ddpm_over_every_timestep_is_the_schedules_posterior():
     assert_allclose(large.sigma[:-1][::-1] ** 2, tables.betas[1:], rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+@pytest.mark.parametrize(("make", "order"), [(ddim_plan, 1), (dpmpp_plan, 2)])
+def test_the_error_of_a_path_falls_with_the_solvers_order(kind, make, order):
+    # The probability flow of N(MU, VAR) keeps the number of deviations that x is from its mean.
+    # From t = 799 to 99 only: the last step, to x0_hat, is of first order for every sampler.
+    def error(steps):
+        ts = np.linspace(99, 799, steps + 1).round().astype(int)
+        plan = make(TABLES[kind], ts)
+        ab = TABLES[kind].alpha_bars[plan.timesteps]
+        a, b = denoiser(plan, kind)
+        one_up = np.sqrt(ab) * MU + np.sqrt(ab * VAR + 1 - ab)
+        x, x0_last = one_up[0], 0.0
+        for i in range(len(ts) - 1):
+            x0 = a[i] * x + b[i]
+            x = plan.coef_x0[i] * x0 + plan.coef_xt[i] * x + plan.coef_last[i] * x0_last
+            x0_last = x0
+        return abs(x - one_up[-1])
+
+    rates = [np.log2(error(n) / error(2 * n)) for n in (50, 100)]
+    assert min(rates) > order - 0.25
+    assert order > 1 or max(rates) < 1.25
+
+
+def test_dpmpp_is_the_published_update():
+    # Lu et al. (2022), Algorithm 2, written with their alpha, sigma and lambda.
+    ts, tables = timesteps(1000, 12), TABLES["cosine"]
+    plan, rng = dpmpp_plan(tables, ts), np.random.default_rng(0)
+    alpha_bars = tables.alpha_bars[plan.timesteps]
+    alpha, sigma = np.sqrt(alpha_bars), np.sqrt(1 - alpha_bars)
+    lam = np.log(alpha / sigma)
+    for i in range(1, 11):
+        x, x0, x0_last = rng.normal(size=3)
+        h, r = lam[i + 1] - lam[i], (lam[i] - lam[i - 1]) / (lam[i + 1] - lam[i])
+        d = (1 + 1 / (2 * r)) * x0 - x0_last / (2 * r)
+        theirs = sigma[i + 1] / sigma[i] * x - alpha[i + 1] * np.expm1(-h) * d
+        ours = plan.coef_x0[i] * x0 + plan.coef_xt[i] * x + plan.coef_last[i] * x0_last
+        assert_allclose(ours, theirs, rtol=1e-9)  # float64
+        # Its SDE form, with 1 - exp(-2h) in both places.
+        noisy = dpmpp_plan(tables, ts, 1.0)
+        theirs = sigma[i + 1] / sigma[i] * np.exp(-h) * x - alpha[i + 1] * np.expm1(-2 * h) * d
+        ours = noisy.coef_x0[i] * x0 + noisy.coef_xt[i] * x + noisy.coef_last[i] * x0_last
+        assert_allclose(ours, theirs, rtol=1e-7)
+        assert_allclose(noisy.sigma[i], sigma[i + 1] * np.sqrt(-np.expm1(-2 * h)), rtol=1e-7)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
+def test_the_first_and_last_steps_of_dpmpp_are_ddims(eta):
+    ts = timesteps(1000, 10)
+    dpmpp, ddim = (make(TABLES["linear"], ts, eta) for make in (dpmpp_plan, ddim_plan))
+    for column in ("coef_x0", "coef_xt", "coef_last", "sigma"):
+        ends = [getattr(plan, column)[[0, -1]] for plan in (dpmpp, ddim)]
+        assert_array_equal(*ends)
+    assert np.all(dpmpp.coef_last[1:-1] != 0)
+    assert not np.signbit(dpmpp.coef_last[[0, -1]]).any()
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+@pytest.mark.parametrize("steps", [10, 20, 50])
+def test_dpmpp_is_nearer_to_the_data_than_ddim_in_as_many_steps(kind, steps, eta):
+    ts = timesteps(1000, steps)
+    plans = [make(TABLES[kind], ts, eta) for make in (dpmpp_plan, ddim_plan)]
+    ours, ddims = (abs(output_moments(plan, kind)[1] - VAR) for plan in plans)
+    assert ours < ddims
+
+
+@pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("spacing", ["trailing", "leading", "linspace"])
 @pytest.mark.parametrize("steps", [1, 2, 10, 999])
 def test_the_last_step_lands_on_x0_hat_without_noise(name, spacing, steps):
-    plan = PLANS[name](TABLES["linear"], timesteps(1000, steps, spacing))
+    plan = EVERY[name](TABLES["linear"], timesteps(1000, steps, spacing))
     assert plan.num_steps == steps
     assert np.all(np.diff(plan.timesteps) < 0)
     assert plan.timesteps.dtype == np.int32
@@ -107,7 +182,8 @@ def test_the_last_step_lands_on_x0_hat_without_noise(name, spacing, steps):
     assert np.all(plan.sigma >= 0)
     # float64
     assert_allclose([plan.coef_x0[-1], plan.coef_xt[-1]], [1, 0], rtol=1e-9, atol=1e-12)
-    if name != "ddim_eta0":
+    assert plan.coef_last[0] == plan.coef_last[-1] == 0
+    if not name.endswith("eta0"):
         assert np.all(plan.sigma[:-1] > 0)
 
 
@@ -117,8 +193,9 @@ def test_ddim_without_eta_never_asks_for_noise():
 
 @pytest.mark.parametrize("eta", [-0.1, 1.1, float("nan")])
 def test_an_eta_out_of_range_is_refused(eta):
-    with pytest.raises(KgenError, match="Received: eta="):
-        ddim_plan(TABLES["linear"], timesteps(1000, 10), eta)
+    for make in (ddim_plan, dpmpp_plan):
+        with pytest.raises(KgenError, match="Received: eta="):
+            make(TABLES["linear"], timesteps(1000, 10), eta)
 
 
 def test_an_unknown_variance_is_refused():
@@ -127,7 +204,7 @@ def test_an_unknown_variance_is_refused():
 
 
 def test_timesteps_that_descend_are_refused():
-    for make in PLANS.values():
+    for make in EVERY.values():
         with pytest.raises(ValueError, match="ascend"):
             make(TABLES["linear"], timesteps(1000, 10)[::-1])
 

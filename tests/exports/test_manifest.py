@@ -153,9 +153,9 @@ REFUSED_SAMPLERS = [
     (("sampler", "timesteps"), []), (("sampler", "timesteps"), [9, 9, 3, 0]),
     (("sampler", "timesteps", 0), -1), (("sampler", "timesteps", 0), 9.5),
     (("sampler", "coef_x0"), None), (("sampler", "coef_x0", 0), "1"),
-    (("sampler", "sigma", 0), -0.1), (("sampler", "alpha_bars", 0), 1.0),
-    (("sampler", "alpha_bars", 9), 0.0), (("sampler", "stochastic"), "no"),
-    (("sampler", "num_steps"), 0),
+    (("sampler", "coef_last"), None), (("sampler", "sigma", 0), -0.1),
+    (("sampler", "alpha_bars", 0), 1.0), (("sampler", "alpha_bars", 9), 0.0),
+    (("sampler", "stochastic"), "no"), (("sampler", "num_steps"), 0),
 ]  # fmt: skip
 # What only the reader refuses: a JSON Schema does not compare one place with another.
 AT_ODDS = [
@@ -165,6 +165,7 @@ AT_ODDS = [
     {"max_abs": 0, "psnr_db": 1, "peak": 1}), ("gan", ("parts", "generator", "outputs", 0, "name"),
     "picture"), ("ddpm", ("sampler", "timesteps"), [0, 3, 6, 9]),
     ("ddpm", ("sampler", "timesteps"), [10, 6, 3, 0]), ("ddpm", ("sampler", "coef_xt"), [1.0]),
+    ("ddpm", ("sampler", "coef_last", 0), 0.1), ("ddpm", ("sampler", "alpha_bars", 1), 0.999),
     ("ddpm", ("sampler", "alpha_bars"), [0.5]), ("ddpm", ("sampler", "alpha_bars", 0), 1e-9),
     ("ddpm", ("sampler", "coef_x0", 0), 1e39), ("ddpm", ("sampler", "num_steps"), 5),
     ("ddpm", ("sampler", "stochastic"), True), ("ddpm", ("sampler", "variance"), "fixed_small"),

@@ -154,7 +154,9 @@ def _reverse(model, form, what):
 # The sampler.
 
 
-@pytest.mark.parametrize("column", ["x0_from_xt", "x0_from_prediction", "coef_x0", "coef_xt"])
+@pytest.mark.parametrize(
+    "column", ["x0_from_xt", "x0_from_prediction", "coef_x0", "coef_xt", "coef_last"]
+)
 def test_a_wrong_coefficient_in_an_onnx_loop_is_caught(bundle, column):
     copy = bundle("ddpm")
     entry = mutation.entry_of(copy, "sampler", "onnx")
@@ -182,7 +184,9 @@ def test_a_wrong_coefficient_in_a_tflite_loop_is_caught(bundle):
     assert "largest error" in str(mutation.check(copy, "sampler", entry))
 
 
-@pytest.mark.parametrize("column", ["x0_from_xt", "x0_from_prediction", "coef_x0", "coef_xt"])
+@pytest.mark.parametrize(
+    "column", ["x0_from_xt", "x0_from_prediction", "coef_x0", "coef_xt", "coef_last"]
+)
 def test_a_wrong_coefficient_in_the_manifest_is_caught(bundle, column):
     copy = bundle("ddpm")
     values = json.loads((copy.path / "kgen.json").read_text())

@@ -216,7 +216,7 @@ def test_a_sampler_is_summed_up_with_its_steps(eta, tmp_path):
     table = bundle.manifest.sampler
     assert values["sampler"]["timesteps"] == list(table.timesteps)
     noise = "fresh noise at every step" if eta else "no noise on the way"
-    assert f"ddim, eta {eta:g}, 4 of 10 timesteps, {noise}; the denoiser predicts v." in page.text
+    assert f"dpmpp, eta {eta:g}, 4 of 10 timesteps, {noise}; the denoiser predicts v." in page.text
     for i, row in enumerate(table.coefficients()):
         numbers = " ".join(f"{value:.6g}" for value in row)
         assert f"{i} {table.timesteps[i]} {numbers}" in page.text

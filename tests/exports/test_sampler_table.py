@@ -1,6 +1,8 @@
 """The sampler's table: its numbers, and those of other steps, against kgen's own sampler."""
 
+import math
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,33 +39,46 @@ def prediction(request):
 
 @pytest.mark.parametrize(("num_steps", "eta"), [(1, 1.0), (20, 0.0), (333, 0.5), (LENGTH, 1.0)])
 @pytest.mark.parametrize("kind", ["cosine", "linear"])
-def test_respaced_tables_are_ddims_plan(prediction, kind, num_steps, eta):
-    made = sampler_table(model(prediction, kind)).respaced(num_steps, eta)
+@pytest.mark.parametrize(
+    ("sampler", "name", "make"),
+    [("dpmpp", "dpmpp", samplers.dpmpp_plan), ("ddim", "ddim", samplers.ddim_plan),
+     ("ddpm", "ddim", samplers.ddim_plan)],
+)  # fmt: skip
+def test_respaced_tables_are_their_samplers_plan(
+    prediction, kind, num_steps, eta, sampler, name, make
+):
+    made = sampler_table(model(prediction, kind), sampler=sampler).respaced(num_steps, eta)
     tables = model(prediction, kind).schedule.tables
-    plan = samplers.ddim_plan(tables, schedule.timesteps(LENGTH, num_steps), eta)
+    plan = make(tables, schedule.timesteps(LENGTH, num_steps), eta)
     np.testing.assert_array_equal(made.timesteps, plan.timesteps)
-    for column in ("coef_x0", "coef_xt", "sigma"):
+    for column in ("coef_x0", "coef_xt", "coef_last", "sigma"):
         expected = getattr(plan, column)
         np.testing.assert_allclose(getattr(made, column), expected, rtol=RTOL, atol=ATOL)
-    assert (made.name, made.eta, made.variance) == ("ddim", eta, None)
+    assert (made.name, made.eta, made.variance) == (name, eta, None)
     assert SamplerTable.from_mapping(made.to_mapping()) == made
 
 
 def test_the_shipped_table_can_be_computed_from_its_alpha_bars(prediction):
     # The formulas of docs/manifest.md, written out again for one step at a time.
     table = sampler_table(model(prediction), num_steps=20, eta=0.3)
+    assert table.name == "dpmpp"
+    lambdas = [math.log(ab / (1 - ab)) / 2 for ab in (table.alpha_bars[t] for t in table.timesteps)]
+    h = [after - before for before, after in pairwise(lambdas)]
     for i, t in enumerate(table.timesteps):
         assert t == round(LENGTH - i * LENGTH / 20) - 1
         ab = table.alpha_bars[t]
         ab_next = table.alpha_bars[table.timesteps[i + 1]] if i < 19 else 1.0
         sigma = 0.3 * ((1 - ab_next) / (1 - ab) * (1 - ab / ab_next)) ** 0.5
         coef_xt = ((1 - ab_next - sigma**2) / (1 - ab)) ** 0.5
+        c_x0 = ab_next**0.5 - coef_xt * ab**0.5
+        k = h[i] / (2 * h[i - 1]) if 0 < i < 19 else 0.0
         from_prediction = {"eps": -(((1 - ab) / ab) ** 0.5), "x0": 1.0, "v": -((1 - ab) ** 0.5)}
         row = {
             "x0_from_xt": {"eps": ab**-0.5, "x0": 0.0, "v": ab**0.5}[prediction],
             "x0_from_prediction": from_prediction[prediction],
-            "coef_x0": ab_next**0.5 - coef_xt * ab**0.5,
+            "coef_x0": (1 + k) * c_x0,
             "coef_xt": coef_xt,
+            "coef_last": -k * c_x0,
             "sigma": sigma,
         }
         assert list(row) == list(COLUMNS)
@@ -76,7 +91,7 @@ def test_x0_is_read_off_a_prediction_as_the_model_reads_it(prediction):
     xt, made = normal(0, (20, 8, 8, 1)), normal(1, (20, 8, 8, 1))
     t = np.array(table.timesteps, np.int32)
     read, _ = model(prediction).schedule.x0_eps(prediction, made, xt, ops.convert_to_tensor(t))
-    rows = table.coefficients().astype(np.float64).reshape(20, 5, 1, 1, 1)
+    rows = table.coefficients().astype(np.float64).reshape(20, 6, 1, 1, 1)
     expected = rows[:, 0] * xt + rows[:, 1] * made
     # The model multiplies and divides in float32: a few roundings of 6e-8 of the largest term.
     scale = np.abs(expected).max(axis=(1, 2, 3), keepdims=True)
@@ -105,13 +120,18 @@ def test_steps_and_eta_out_of_range_are_refused(steps, eta, told):
 
 
 @pytest.mark.parametrize(("num_steps", "eta"), [(2, None), (10, 0.7), (None, 1.0)])
-def test_a_bundle_draws_with_other_steps_as_kgens_sampler_does(num_steps, eta, tmp_path):
-    bundle = tiny_bundle.make(tmp_path, "ddpm")
+@pytest.mark.parametrize(
+    ("sampler", "make"), [("dpmpp", samplers.dpmpp_plan), ("ddim", samplers.ddim_plan)]
+)
+def test_a_bundle_draws_with_other_steps_as_kgens_sampler_does(
+    num_steps, eta, sampler, make, tmp_path
+):
+    bundle = tiny_bundle.make(tmp_path, "ddpm", sampler=sampler)
     table = bundle.manifest.sampler
     steps = num_steps or table.num_steps
     betas = 1 - np.array(table.alpha_bars) / np.append(1.0, table.alpha_bars[:-1])
     tables = schedule.ScheduleTables.from_betas(betas)
-    plan = samplers.ddim_plan(tables, schedule.timesteps(len(betas), steps), eta or 0.0)
+    plan = make(tables, schedule.timesteps(len(betas), steps), eta or 0.0)
     session = bundle.session(bundle.entry("denoiser"))
     bars = np.array(table.alpha_bars)
 

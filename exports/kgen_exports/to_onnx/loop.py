@@ -31,22 +31,29 @@ def sampler(
     prediction = graph.output[0].name
     picture = [batch, *inputs[0].shape[1:]]
     outside, inside = _hoisted(graph)
-    before, after = _before(batch), _after(prediction, inputs)
+    before, after = _before(batch), _after(prediction, table)
+    # Carried from step to step: xt, and x0_hat where the step after it reads that.
+    carried = {"xt": "kgen_x_prev"} | ({"kgen_x0_last": "kgen_x0_hat"} if table.multistep else {})
     body = helper.make_graph(
         [*before, *inside, *after],
         "step",
         [
             helper.make_tensor_value_info("kgen_i", TensorProto.INT64, []),
             helper.make_tensor_value_info("kgen_go", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("xt", TensorProto.FLOAT, picture),
+            *(helper.make_tensor_value_info(n, TensorProto.FLOAT, picture) for n in carried),
         ],
         [
             helper.make_tensor_value_info("kgen_go_on", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("kgen_x_prev", TensorProto.FLOAT, picture),
+            *(
+                helper.make_tensor_value_info(n, TensorProto.FLOAT, picture)
+                for n in carried.values()
+            ),
         ],
     )
+    # The first x0_last counts for nothing: any finite picture will do, so the noise.
+    starts, ends = ["noise"] * len(carried), ["image", "kgen_x0_end"][: len(carried)]
     loop = helper.make_node(
-        "Loop", ["kgen_steps", "kgen_true", "noise"], ["image"], name="steps", body=body
+        "Loop", ["kgen_steps", "kgen_true", *starts], ends, name="steps", body=body
     )
     top = helper.make_graph(
         [*outside, loop],
@@ -95,14 +102,15 @@ def _before(batch: int | str) -> list[NodeProto]:
     ]
 
 
-def _after(prediction: str, inputs: tuple[TensorSpec, ...]) -> list[NodeProto]:
-    """Make the nodes of one step: x0_hat, x_prev, and the noise where the sampler adds any."""
-    numbers = [
-        helper.make_node("Gather", [f"kgen_{column}", "kgen_i"], [f"kgen_{column}_i"], axis=0)
-        for column in COLUMNS[: 5 if len(inputs) > 1 else 4]
-    ]
+def _after(prediction: str, table: SamplerTable) -> list[NodeProto]:
+    """Make the nodes of one step: x0_hat, and x_prev as the sum of what this sampler adds up."""
+    unused = {"coef_last": not table.multistep, "sigma": not table.stochastic}
     nodes = [
-        *numbers,
+        helper.make_node("Gather", [f"kgen_{column}", "kgen_i"], [f"kgen_{column}_i"], axis=0)
+        for column in COLUMNS
+        if not unused.get(column)
+    ]
+    nodes += [
         helper.make_node("Mul", ["kgen_x0_from_xt_i", "xt"], ["kgen_a"]),
         helper.make_node("Mul", ["kgen_x0_from_prediction_i", prediction], ["kgen_b"]),
         helper.make_node("Add", ["kgen_a", "kgen_b"], ["kgen_x0"]),
@@ -111,16 +119,24 @@ def _after(prediction: str, inputs: tuple[TensorSpec, ...]) -> list[NodeProto]:
         helper.make_node("Mul", ["kgen_coef_xt_i", "xt"], ["kgen_d"]),
         helper.make_node("Identity", ["kgen_go"], ["kgen_go_on"]),
     ]
-    if len(inputs) == 1:
-        return [*nodes, helper.make_node("Add", ["kgen_c", "kgen_d"], ["kgen_x_prev"])]
-    return [
-        *nodes,
-        helper.make_node("Add", ["kgen_c", "kgen_d"], ["kgen_mean"]),
-        helper.make_node("Gather", ["step_noise", "kgen_i"], ["kgen_z_flat"], axis=1),
-        helper.make_node("Reshape", ["kgen_z_flat", "kgen_picture"], ["kgen_z"]),
-        helper.make_node("Mul", ["kgen_sigma_i", "kgen_z"], ["kgen_e"]),
-        helper.make_node("Add", ["kgen_mean", "kgen_e"], ["kgen_x_prev"]),
-    ]
+    terms = ["kgen_c", "kgen_d"]
+    if table.multistep:
+        nodes.append(helper.make_node("Mul", ["kgen_coef_last_i", "kgen_x0_last"], ["kgen_e"]))
+        terms.append("kgen_e")
+    if table.stochastic:
+        nodes += [
+            helper.make_node("Gather", ["step_noise", "kgen_i"], ["kgen_z_flat"], axis=1),
+            helper.make_node("Reshape", ["kgen_z_flat", "kgen_picture"], ["kgen_z"]),
+            helper.make_node("Mul", ["kgen_sigma_i", "kgen_z"], ["kgen_f"]),
+        ]
+        terms.append("kgen_f")
+    # Two at a time: phones' runtimes add no more.
+    total = terms[0]
+    for i, term in enumerate(terms[1:], start=1):
+        name = "kgen_x_prev" if i == len(terms) - 1 else f"kgen_sum{i}"
+        nodes.append(helper.make_node("Add", [total, term], [name]))
+        total = name
+    return nodes
 
 
 def _constants(nodes: list[NodeProto], table: SamplerTable, shape: Shape) -> list[TensorProto]:

@@ -63,12 +63,14 @@ function wholePart(part) {
 }
 
 function wholeTable(table) {
-  const columns = ['timesteps', 'x0_from_xt', 'x0_from_prediction', 'coef_x0', 'coef_xt', 'sigma'];
+  const columns = ['timesteps', 'x0_from_xt', 'x0_from_prediction', 'coef_x0', 'coef_xt',
+    'coef_last', 'sigma'];
   return count(table?.num_steps, 65536)
     && columns.every((name) => table[name]?.length === table.num_steps
       && table[name].every(Number.isFinite))
     && table.alpha_bars?.length === table.num_timesteps
-    && ['eps', 'x0', 'v'].includes(table.prediction);
+    && ['eps', 'x0', 'v'].includes(table.prediction)
+    && ['dpmpp', 'ddim', 'ddpm'].includes(table.name);
 }
 
 /**

@@ -10,6 +10,7 @@ import { roundHalfEven } from './pictures.js';
  * @property {number[]} x0_from_prediction
  * @property {number[]} coef_x0
  * @property {number[]} coef_xt
+ * @property {number[]} coef_last of the x0 of the step before; 0 in the first step
  * @property {number[]} sigma
  */
 
@@ -21,7 +22,7 @@ const X0_WEIGHTS = {
 };
 
 /**
- * The steps to take: the manifest's own, or DDIM with other ones.
+ * The steps to take: the manifest's own, or others.
  * @param {object} table the manifest's sampler
  * @param {number} [numSteps] in place of the table's
  * @param {number} [eta] noise, 0 to 1, in place of the table's
@@ -33,8 +34,9 @@ export function stepsOf(table, numSteps, eta) {
 }
 
 /**
- * DDIM with another number of steps on the same chain, evenly spaced from the noisiest on.
- * Source: Song et al. (2021), eq. 12 and 16.
+ * Another number of steps on the same chain, evenly spaced from the noisiest on: DPM-Solver++ of
+ * dpmpp, DDIM of the others. Source: Song et al. (2021), eq. 12 and 16; Lu et al. (2022,
+ * DPM-Solver++), Algorithm 2.
  * @param {object} table the manifest's sampler
  * @param {number} numSteps 1 to num_timesteps
  * @param {number} eta 0 (no noise) to 1 (ddpm)
@@ -52,39 +54,54 @@ export function respaced(table, numSteps, eta) {
   const timesteps = Array.from({ length: numSteps },
     (_, i) => roundHalfEven(last - (i * last) / numSteps) - 1);
   const made = { timesteps, x0_from_xt: [], x0_from_prediction: [], coef_x0: [], coef_xt: [],
-    sigma: [] };
-  timesteps.forEach((t, i) => {
-    const a = table.alpha_bars[t];
-    const after = i + 1 < numSteps ? table.alpha_bars[timesteps[i + 1]] : 1;
+    coef_last: [], sigma: [] };
+  const bars = timesteps.map((t) => table.alpha_bars[t]);
+  const ahead = table.name === 'dpmpp' ? lookAhead(bars) : bars.map(() => 0);
+  bars.forEach((a, i) => {
+    const after = bars[i + 1] ?? 1;
     const sigma = eta * Math.sqrt((1 - after) / (1 - a)) * Math.sqrt(1 - a / after);
     // Rounding may take the difference just below 0 where eta is 1 and a is near 0.
     const coefXt = Math.sqrt(Math.max(1 - after - sigma * sigma, 0)) / Math.sqrt(1 - a);
+    const coefX0 = Math.sqrt(after) - coefXt * Math.sqrt(a);
     const [fromXt, fromPrediction] = X0_WEIGHTS[table.prediction](a);
     made.x0_from_xt.push(Math.fround(fromXt));
     made.x0_from_prediction.push(Math.fround(fromPrediction));
-    made.coef_x0.push(Math.fround(Math.sqrt(after) - coefXt * Math.sqrt(a)));
+    made.coef_x0.push(Math.fround(coefX0 * (1 + ahead[i])));
     made.coef_xt.push(Math.fround(coefXt));
+    made.coef_last.push(Math.fround(0 - coefX0 * ahead[i])); // no -0
     made.sigma.push(Math.fround(sigma));
   });
   return made;
 }
 
 /**
- * Takes one step, in float32 as kgen's own loop does; xt is changed.
+ * How far each step looks ahead along the line through two x0s: half a step, in units of the one
+ * before it; not in the first step, nor in the last, which has no end in lambda.
+ */
+function lookAhead(bars) {
+  const lambdas = bars.map((a) => Math.log(a / (1 - a)) / 2);
+  const length = (i) => lambdas[i + 1] - lambdas[i];
+  return bars.map((_, i) => (i > 0 && i + 1 < bars.length ? length(i) / (2 * length(i - 1)) : 0));
+}
+
+/**
+ * Takes one step, in float32 as kgen's own loop does; xt and x0Last are changed.
  * @param {Table} table
  * @param {number} i index of the step
  * @param {Float32Array} xt
+ * @param {Float32Array} x0Last the step before's x0; zeros before the first
  * @param {Float32Array} prediction the denoiser's, at timesteps[i]
  * @param {Float32Array | null} noise needed where sigma[i] is above 0
  */
-export function step(table, i, xt, prediction, noise) {
+export function step(table, i, xt, x0Last, prediction, noise) {
   const f = Math.fround;
-  const [a, b, c, d, s] = [table.x0_from_xt, table.x0_from_prediction, table.coef_x0,
-    table.coef_xt, table.sigma].map((column) => f(column[i]));
+  const [a, b, c, d, l, s] = [table.x0_from_xt, table.x0_from_prediction, table.coef_x0,
+    table.coef_xt, table.coef_last, table.sigma].map((column) => f(column[i]));
   for (let k = 0; k < xt.length; k++) {
     const x0 = Math.min(1, Math.max(-1, f(f(a * xt[k]) + f(b * prediction[k]))));
-    const next = f(f(c * x0) + f(d * xt[k]));
+    const next = f(f(f(c * x0) + f(d * xt[k])) + f(l * x0Last[k]));
     xt[k] = s > 0 ? next + f(s * noise[k]) : next;
+    x0Last[k] = x0;
   }
 }
 
@@ -97,9 +114,10 @@ export function step(table, i, xt, prediction, noise) {
  * @param {(taken: number, xt: Float32Array) => void} [onStep]
  */
 export async function walk(predict, xt, table, noise, onStep = () => {}) {
+  const x0Last = new Float32Array(xt.length);
   for (let i = 0; i < table.timesteps.length; i++) {
     const prediction = await predict(xt, table.timesteps[i]);
-    step(table, i, xt, prediction, table.sigma[i] > 0 ? noise(i + 1) : null);
+    step(table, i, xt, x0Last, prediction, table.sigma[i] > 0 ? noise(i + 1) : null);
     onStep(i + 1, xt);
   }
 }

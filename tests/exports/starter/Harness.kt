@@ -41,13 +41,16 @@ private class Tiny(val file: ModelFile, val given: JSONObject, val offset: Float
 
     private fun walk(noise: FloatArray, added: FloatArray?): List<Double> {
         var xt = noise.map(Float::toDouble)
+        var x0Last = xt.map { 0.0 }
         for (i in 0 until table.length()) {
             val row = table.getJSONArray(i).numbers()
             val v = denoise(xt, row[0].toInt())
+            val x0 = xt.mapIndexed { j, x -> (row[1] * x + row[2] * v[j]).coerceIn(-1.0, 1.0) }
             xt = xt.mapIndexed { j, x ->
-                val x0 = (row[1] * x + row[2] * v[j]).coerceIn(-1.0, 1.0)
-                row[3] * x0 + row[4] * x + if (row[5] > 0) row[5] * added!![i * size + j] else 0.0
+                val z = if (row[6] > 0) added!![i * size + j] else 0f
+                row[3] * x0[j] + row[4] * x + row[5] * x0Last[j] + row[6] * z
             }
+            x0Last = x0
         }
         return xt
     }

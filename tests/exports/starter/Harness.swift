@@ -83,13 +83,16 @@ struct Tiny: Network {
 
     private func walk(_ noise: [Float], _ added: [Float]) -> [Double] {
         var xt = noise.map(Double.init)
+        var x0Last = xt.map { _ in 0.0 }
         for (i, row) in given.table.enumerated() {
             let v = denoise(xt, Int(row[0]))
+            let x0 = xt.indices.map { min(max(row[1] * xt[$0] + row[2] * v[$0], -1), 1) }
             xt = xt.indices.map { j in
-                let x0 = min(max(row[1] * xt[j] + row[2] * v[j], -1), 1)
-                let z = row[5] > 0 ? Double(added[i * given.size + j]) : 0
-                return row[3] * x0 + row[4] * xt[j] + row[5] * z
+                let z = row[6] > 0 ? Double(added[i * given.size + j]) : 0
+                let next = row[3] * x0[j] + row[4] * xt[j] + row[5] * x0Last[j]
+                return next + row[6] * z
             }
+            x0Last = x0
         }
         return xt
     }

@@ -12,8 +12,10 @@ fun tables(manifest: Manifest, given: JSONObject): JSONArray {
             JSONArray(
                 table.respaced(steps.toInt(), eta).steps.map {
                     JSONArray(
-                        listOf(it.timestep, it.x0FromXt, it.x0FromPrediction, it.coefX0, it.coefXt, it.sigma)
-                            .map(Number::toDouble),
+                        listOf(
+                            it.timestep, it.x0FromXt, it.x0FromPrediction, it.coefX0, it.coefXt,
+                            it.coefLast, it.sigma,
+                        ).map(Number::toDouble),
                     )
                 },
             )

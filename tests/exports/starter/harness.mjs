@@ -16,13 +16,16 @@ const manifest = readManifest(read(`${assets}/kgen.json`), read(`${assets}/start
 function network(offset) {
   const { weights, activation, table, size, latent } = given;
   const denoise = (xt, t) => xt.map((x, j) => Math.tanh(x * weights[j] + t * 0.05));
-  const whole = ({ noise, step_noise: added }) => table.reduce((xt, [t, a, b, c, d, e], i) => {
-    const v = denoise(xt, t);
-    return xt.map((x, j) => {
-      const x0 = Math.min(Math.max(a * x + b * v[j], -1), 1);
-      return c * x0 + d * x + (e > 0 ? e * added[i * size + j] : 0);
+  const whole = ({ noise, step_noise: added }) => {
+    let xt = Float64Array.from(noise), last = new Float64Array(size);
+    table.forEach(([t, a, b, c, d, l, e], i) => {
+      const v = denoise(xt, t);
+      const x0 = xt.map((x, j) => Math.min(Math.max(a * x + b * v[j], -1), 1));
+      xt = xt.map((x, j) => c * x0[j] + d * x + l * last[j] + (e > 0 ? e * added[i * size + j] : 0));
+      last = x0;
     });
-  }, Float64Array.from(noise));
+    return xt;
+  };
   const decode = ({ z }) => Float64Array.from({ length: size }, (_, j) => {
     let sum = 0;
     for (let i = 0; i < latent; i++) sum += z[i] * weights[i * size + j];
@@ -61,7 +64,7 @@ let tables = [];
 if (given.respaced.length) {
   const { respaced } = await import('./core/sampler-table.ts');
   tables = given.respaced.map(([steps, eta]) => respaced(manifest.sampler, steps, eta).map((s) => (
-    [s.timestep, s.x0FromXt, s.x0FromPrediction, s.coefX0, s.coefXt, s.sigma]
+    [s.timestep, s.x0FromXt, s.x0FromPrediction, s.coefX0, s.coefXt, s.coefLast, s.sigma]
   )));
 }
 const first = Float32Array.from(drawn[0].picture);

@@ -24,12 +24,16 @@ from kgen_exports.starter import write_starter
 from tests.core.test_noise import number, rows
 from tests.exports import tiny_bundle
 
-KINDS = ("gan", "vae", "ddpm", "ddpm with noise", "gan with labels", "ddpm with labels")
+KINDS = (
+    "gan", "vae", "ddpm", "ddpm with noise", "ddpm with ddim", "gan with labels",
+    "ddpm with labels",
+)  # fmt: skip
 SEED, INDEX, LABEL = 11, 3, 2
 RESPACED = [(10, 0.0), (4, 0.0), (4, 1.0), (3, 0.5), (1, 1.0)]
 BROKEN = 0.1
 # The cores compute in float32 what the oracle computes in float64: sums of 16 products below 10,
-# and four steps that multiply an error by at most 4.
+# and four steps. Those of dpmpp let an error of the noise grow at most 20 times, of the steps
+# themselves 11, 4, 1 and 1 times: 37 roundings of numbers below 8, which are 4.8e-7 apart.
 ATOL = 2e-5
 # Neighbouring float32 numbers below 8 are 4.8e-7 apart: docs/noise.md, "Normals".
 NOISE_ATOL = 1e-6
@@ -41,7 +45,8 @@ def make(folder: Path, kind: str) -> Bundle:
     The TFLite files are ONNX files under other names: the programs here do not open them.
     """
     family, _, extra = kind.partition(" with ")
-    bundle = tiny_bundle.make(folder, family, eta=0.7 if extra == "noise" else 0.0)
+    sampler, eta = "ddim" if extra == "ddim" else "dpmpp", 0.7 if extra == "noise" else 0.0
+    bundle = tiny_bundle.make(folder, family, sampler=sampler, eta=eta)
     parts = {}
     for name, part in bundle.manifest.parts.items():
         twins = []
@@ -90,7 +95,7 @@ def weights(bundle: Bundle) -> np.ndarray:
 
 
 def table_rows(table: SamplerTable) -> list[list[float]]:
-    """Write a table as rows: timestep, then the five numbers."""
+    """Write a table as rows: timestep, then the six numbers."""
     columns = [getattr(table, name) for name in COLUMNS]
     return [list(row) for row in zip(table.timesteps, *columns, strict=True)]
 

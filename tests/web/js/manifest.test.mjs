@@ -51,10 +51,12 @@ test('a damaged manifest is refused in words', async () => {
     await assert.rejects(readManifest('m/'),
       { code: 'schema', message: /is damaged: .*Export the model again/ }, path);
   }
-  const manifest = structuredClone(cases.manifests.ddpm);
-  manifest.sampler.sigma.pop();
-  serve({ 'm/kgen.json': JSON.stringify(manifest) });
-  await assert.rejects(readManifest('m/'), { code: 'schema', message: /sampler/ });
+  for (const fault of [{ sigma: [0] }, { coef_last: undefined }, { name: 'other' }]) {
+    const manifest = structuredClone(cases.manifests.ddpm);
+    Object.assign(manifest.sampler, fault);
+    serve({ 'm/kgen.json': JSON.stringify(manifest) });
+    await assert.rejects(readManifest('m/'), { code: 'schema', message: /sampler/ });
+  }
 });
 
 test('a file is taken if its hash is the manifest\'s', async () => {

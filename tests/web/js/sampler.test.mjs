@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { cases, engine } from './site.mjs';
 
 const { respaced, step, stepNoise, stepsOf, walk } = await engine('sampler.js');
-const COLUMNS = ['x0_from_xt', 'x0_from_prediction', 'coef_x0', 'coef_xt', 'sigma'];
+const COLUMNS = ['x0_from_xt', 'x0_from_prediction', 'coef_x0', 'coef_xt', 'coef_last', 'sigma'];
 
 test('respaced tables are Python\'s', () => {
   assert.ok(cases.sampler.respaced.length >= 20);
@@ -15,14 +15,25 @@ test('respaced tables are Python\'s', () => {
     assert.deepEqual(found.timesteps, expected.timesteps);
     for (const column of COLUMNS) {
       expected[column].forEach((value, i) => {
-        // Both round float64 numbers to float32, and libraries differ in the last bit of a root:
-        // neighbouring float32 numbers are 2^-23 apart, relatively. Differences that cancel keep
-        // the error of what was subtracted, which is 1 at most.
-        const allowed = 2 ** -23 * Math.abs(value) + 1e-15;
+        // Both round float64 numbers to float32, and libraries differ in the last bit of a root or
+        // a logarithm: neighbouring float32 numbers are 2^-23 apart, relatively. Differences that
+        // cancel keep the error of what was subtracted, which is 1 at most; looking ahead takes
+        // less than 3 times of it, for no step of this chain is 4 times as long as the one before.
+        const allowed = 2 ** -23 * Math.abs(value) + 3e-15;
         assert.ok(Math.abs(found[column][i] - value) <= allowed, `${column}[${i}] of ${numSteps}`);
       });
     }
   }
+});
+
+test('only dpmpp looks ahead, and not in the first step, nor in the last', () => {
+  const { table } = cases.sampler.respaced[0];
+  for (const name of ['ddim', 'ddpm']) {
+    assert.deepEqual(respaced({ ...table, name }, 5, 0).coef_last, [0, 0, 0, 0, 0]); // no -0
+  }
+  const [first, ...others] = respaced({ ...table, name: 'dpmpp' }, 5, 0).coef_last;
+  assert.deepEqual([first, others.pop()], [0, 0]);
+  assert.ok(others.every((weight) => weight < 0));
 });
 
 test('the manifest\'s own table is used where nothing else is asked for', () => {
@@ -44,25 +55,28 @@ test('steps and eta out of range are refused in words', () => {
 
 test('a walk is Python\'s, to the last bit', () => {
   for (const { table, noise, predictions, zs, xts } of cases.sampler.walks) {
-    const xt = Float32Array.from(noise);
+    const xt = Float32Array.from(noise), x0Last = new Float32Array(xt.length);
     table.timesteps.forEach((_, i) => {
-      step(table, i, xt, Float32Array.from(predictions[i]), zs[i] && Float32Array.from(zs[i]));
+      step(table, i, xt, x0Last, Float32Array.from(predictions[i]),
+        zs[i] && Float32Array.from(zs[i]));
       assert.deepEqual(xt, Float32Array.from(xts[i]));
     });
   }
 });
 
-test('a walk asks at each timestep, draws noise where some is added, and tells of each step', async () => {
+test('a walk asks at each timestep, adds noise and what it saw before, and tells of each step', async () => {
   const table = { timesteps: [9, 4, 0], x0_from_xt: [0, 0, 0], x0_from_prediction: [1, 1, 1],
-    coef_x0: [1, 1, 1], coef_xt: [0, 0, 0], sigma: [0.5, 0, 0.5] };
+    coef_x0: [1, 1, 1], coef_xt: [0, 0, 0], coef_last: [0, 0.5, -0.5],
+    sigma: [0.5, 0, 0.5] };
   const asked = [], streams = [], told = [];
   const xt = Float32Array.of(3);
   await walk(async (noisy, t) => { asked.push([noisy[0], t]); return Float32Array.of(t / 10); },
     xt, table, (stream) => { streams.push(stream); return Float32Array.of(1); },
     (taken, now) => told.push([taken, now[0]]));
   const f = Math.fround;
-  assert.deepEqual(told, [[1, f(f(0.9) + 0.5)], [2, f(0.4)], [3, 0.5]]);
-  assert.deepEqual(asked, [[3, 9], [f(f(0.9) + 0.5), 4], [f(0.4), 0]]);
+  const second = f(f(0.4) + 0.5 * f(0.9));
+  assert.deepEqual(told, [[1, f(f(0.9) + 0.5)], [2, second], [3, f(0.5 - 0.5 * f(0.4))]]);
+  assert.deepEqual(asked, [[3, 9], [f(f(0.9) + 0.5), 4], [second, 0]]);
   assert.deepEqual(streams, [1, 3]);
 });
 

@@ -16,12 +16,14 @@ interface Part {
 
 /** A diffusion sampler's table: see sampler-table.ts. */
 export interface SamplerColumns {
+  name: string;
   prediction: string;
   timesteps: number[];
   x0_from_xt: number[];
   x0_from_prediction: number[];
   coef_x0: number[];
   coef_xt: number[];
+  coef_last: number[];
   sigma: number[];
   alpha_bars: number[];
 }

@@ -95,15 +95,19 @@ async function stepByStep(
   onStep?: (step: Step) => void,
 ): Promise<Float32Array> {
   let xt = noise(0);
+  let x0Last = new Float32Array(xt.length);
   for (const [i, step] of way.steps.entries()) {
     const feeds = { ...common, xt, t: Int32Array.of(step.timestep) };
     const prediction = await network.run(feeds);
     const z = step.sigma > 0 ? noise(i + 1) : null;
+    const x0 = xt.map((value, j) => (
+      Math.min(Math.max(step.x0FromXt * value + step.x0FromPrediction * prediction[j]!, -1), 1)
+    ));
     xt = xt.map((value, j) => {
-      const x0 = step.x0FromXt * value + step.x0FromPrediction * prediction[j]!;
-      const next = step.coefX0 * Math.min(Math.max(x0, -1), 1) + step.coefXt * value;
+      const next = step.coefX0 * x0[j]! + step.coefXt * value + step.coefLast * x0Last[j]!;
       return z ? next + step.sigma * z[j]! : next;
     });
+    x0Last = x0;
     onStep?.({ done: i + 1, total: way.steps.length, picture: xt });
   }
   return xt;

@@ -81,15 +81,18 @@ public final class Painter {
         _ onStep: (Step) throws -> Void
     ) throws -> [Float] {
         var xt = noise(0)
+        var x0Last = [Float](repeating: 0, count: xt.count)
         for (i, step) in way.table.steps.enumerated() {
             var feeds: [String: Feed] = ["xt": .floats(xt), "t": .ints([step.timestep])]
             if way.file.takes("label") { feeds["label"] = .ints([label]) }
             let prediction = try network.run(feeds)
             let z = step.sigma > 0 ? noise(i + 1) : nil
             for j in xt.indices {
-                let x0 = step.x0FromXt * xt[j] + step.x0FromPrediction * prediction[j]
-                xt[j] = step.coefX0 * min(max(x0, -1), 1) + step.coefXt * xt[j]
+                let seen = step.x0FromXt * xt[j] + step.x0FromPrediction * prediction[j]
+                let x0 = min(max(seen, -1), 1)
+                xt[j] = step.coefX0 * x0 + step.coefXt * xt[j] + step.coefLast * x0Last[j]
                 if let z { xt[j] += step.sigma * z[j] }
+                x0Last[j] = x0
             }
             try onStep(Step(done: i + 1, total: way.table.steps.count, picture: xt))
         }

@@ -81,6 +81,7 @@ class Painter(private val manifest: Manifest, private val open: (ModelFile) -> N
         onStep: (Step) -> Unit,
     ): FloatArray {
         var xt = noise(0)
+        var x0Last = FloatArray(xt.size)
         for ((i, step) in way.table.steps.withIndex()) {
             val feeds = mutableMapOf<String, Buffer>(
                 "xt" to FloatBuffer.wrap(xt),
@@ -88,11 +89,14 @@ class Painter(private val manifest: Manifest, private val open: (ModelFile) -> N
             )
             val prediction = network.run(feeds.with(label, way.file))
             val z = if (step.sigma > 0) noise(i + 1) else null
+            val x0 = FloatArray(xt.size) { j ->
+                (step.x0FromXt * xt[j] + step.x0FromPrediction * prediction[j]).coerceIn(-1f, 1f)
+            }
             xt = FloatArray(xt.size) { j ->
-                val x0 = step.x0FromXt * xt[j] + step.x0FromPrediction * prediction[j]
-                val next = step.coefX0 * x0.coerceIn(-1f, 1f) + step.coefXt * xt[j]
+                val next = step.coefX0 * x0[j] + step.coefXt * xt[j] + step.coefLast * x0Last[j]
                 if (z == null) next else next + step.sigma * z[j]
             }
+            x0Last = x0
             onStep(Step(i + 1, way.table.steps.size, xt))
         }
         return xt
