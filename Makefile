@@ -15,7 +15,6 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.NOTPARALLEL:
 .PHONY: help run test test-core test-jax test-tensorflow test-torch test-web test-starters \
 	test-old-runtimes test-arm64 test-devices test-android lint types wheel-check clean
 
@@ -84,15 +83,15 @@ types: $(VENV)/installed-for-tests ## check types
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 wheel-check: $(VENV)/installed-for-tests ## build the wheel, look inside, install and start it
-	rm -rf dist build
+	rm -rf dist build/wheel
 	$(BIN)/python -m build
 	KGEN_WHEEL=$$(echo dist/*.whl) $(BIN)/python -m pytest tests/core/test_packaging.py
-	$(PYTHON) -m venv build/venv
-	build/venv/bin/pip install dist/*.whl
-	build/venv/bin/pip check
-	cd build && venv/bin/kgen --help
-	cd build && venv/bin/kgen train gan --dry-run
-	rm -rf build
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/pip install dist/*.whl
+	build/wheel/bin/pip check
+	cd build/wheel && bin/kgen --help
+	cd build/wheel && bin/kgen train gan --dry-run
+	rm -rf build/wheel
 
 clean: ## remove everything that make made, except runs/
 	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis
