@@ -26,7 +26,7 @@ def prepare(task: Task) -> None:
     if task.precision == "float32":
         job = Job(
             run=str(run.path), family="ddpm", precisions=("fp32",), batch=task.pictures,
-            sampler={"num_steps": STEPS},
+            sampler={"sampler": "ddim", "num_steps": STEPS},
         )  # fmt: skip
         export(job, task.folder / "bundle")
 
@@ -43,7 +43,7 @@ def in_keras(task: Task, backend: str) -> Drawing:
     model: Any = models.load(Run.open(task.folder / "run"))
 
     def draw() -> np.ndarray:
-        return model.generate(task.pictures, num_steps=STEPS)
+        return model.generate(task.pictures, sampler="ddim", num_steps=STEPS)
 
     def call() -> Any:
         shape = (1, *model.image_shape)
