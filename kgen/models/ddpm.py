@@ -13,7 +13,7 @@ from kgen import noise as host_noise
 from kgen import samplers
 from kgen.config import DDPMConfig
 from kgen.layers.noise_schedule import NoiseSchedule
-from kgen.models.generative import GenerativeModel, Noise, Progress, to_uint8
+from kgen.models.generative import GenerativeModel, Noise, Progress, following, to_uint8
 from kgen.networks import build_denoiser, call
 from kgen.option import unknown_name
 from kgen.pictures import BATCH
@@ -68,14 +68,12 @@ class DDPM(GenerativeModel):
 
         Source: Kingma et al. (2021), appendix I.1.
         """
-        # A generator moves on by itself; a fixed seed would give t and eps the same bits.
-        second = seed + 1 if isinstance(seed, int) else seed
         length = self.settings.num_timesteps
         grid = ops.cast(ops.arange(batch_size), "float32") / ops.cast(batch_size, "float32")
         u: Any = (grid + keras.random.uniform((), seed=seed)) % 1.0
         # Rounding may take the product up to num_timesteps.
         t = ops.minimum(ops.cast(u * length, "int32"), length - 1)
-        eps = keras.random.normal((batch_size, *self.image_shape), seed=second)
+        eps = keras.random.normal((batch_size, *self.image_shape), seed=following(seed))
         return {"t": t, "eps": eps}
 
     def optimized(self) -> dict[str, list[keras.Variable]]:

@@ -11,7 +11,7 @@ from keras import ops
 from kgen import losses
 from kgen import noise as host_noise
 from kgen.config import GANConfig
-from kgen.models.generative import GenerativeModel, Noise, Progress, to_uint8
+from kgen.models.generative import GenerativeModel, Noise, Progress, following, to_uint8
 from kgen.networks import build_discriminator, build_generator, call
 from kgen.step import Objective
 
@@ -70,7 +70,7 @@ class GAN(GenerativeModel):
         noise = {"z": keras.random.normal(shape, seed=seed)}
         if c.gradient_penalty:
             shape = (c.discriminator_steps, batch_size, *self.image_shape)
-            noise["direction"] = keras.random.normal(shape, seed=seed)
+            noise["direction"] = keras.random.normal(shape, seed=following(seed))
         return noise
 
     def optimized(self) -> dict[str, list[keras.Variable]]:

@@ -296,6 +296,14 @@ class Means(keras.metrics.Metric):
         return dict(zip(self.names, ops.unstack(means, len(self.names)), strict=True))
 
 
+def following(seed: Any) -> Any:
+    """Return the seed of a step's next draw: a generator moves on by itself, a number must move.
+
+    Two draws by the same number would share their bits.
+    """
+    return seed + 1 if isinstance(seed, int) else seed
+
+
 def divide(noise: Noise, axis: int) -> Noise:
     """Divide a step's noise among the devices along `axis`, as the pictures of the batch are.
 

@@ -1,6 +1,7 @@
 """What the gradient penalty adds to the discriminator's objective of a GAN."""
 
 import keras
+import numpy as np
 import pytest
 from keras import ops
 
@@ -43,3 +44,12 @@ def test_the_penalty_is_minimised_by_its_weight_but_not_reported(tmp_path):
     twice, _ = objective(tmp_path, 1.0, dropout=0.0, gradient_penalty=2.0)
     assert once > reported + 1e-3
     assert twice - reported == pytest.approx(2 * (once - reported), rel=1e-3)  # 1e-6 over 1e-3
+
+
+@pytest.mark.parametrize("seed", [0, "generator"])
+def test_the_latent_and_the_direction_share_no_bits(seed, tmp_path):
+    model = models.build(tiny.config("gan", tmp_path, model__gradient_penalty=1.0), SHAPE)
+    drawn = model.draw(BATCH, keras.random.SeedGenerator(0) if seed == "generator" else seed)
+    z, direction = (ops.convert_to_numpy(drawn[name]).ravel() for name in ("z", "direction"))
+    # 64 pairs of independent numbers: a correlation above 0.5 is four standard errors away.
+    assert abs(np.corrcoef(z, direction[: z.size])[0, 1]) < 0.5
