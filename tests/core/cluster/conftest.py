@@ -1,4 +1,4 @@
-"""Ports, and processes that answer a roll call and say what happens to them."""
+"""Ports, and processes that answer a roll call: in Pythons of their own, or in threads."""
 
 import json
 import queue
@@ -7,8 +7,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from kgen.cluster import answer, gather
+from tests.core.cluster.party import Party
 
 WORKER = """
 import ctypes, json, sys, threading
@@ -82,6 +86,24 @@ def port() -> int:
     """Return a port of 127.0.0.1 that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+@pytest.fixture
+def pool():
+    with ThreadPoolExecutor(8) as executor:
+        yield executor
+
+
+@pytest.fixture
+def party(pool, port):
+    return Party(pool, port)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Make what happens every few seconds happen many times a second."""
+    monkeypatch.setattr(gather, "INTERVAL", 0.05)
+    monkeypatch.setattr(answer, "RETRY_SECONDS", 0.05)
 
 
 @pytest.fixture
