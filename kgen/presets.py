@@ -122,7 +122,7 @@ PRESETS: dict[str, dict[str, Values]] = {
     "ddpm": {
         # Small batches: a picture costs the same in any batch, and more steps learn faster.
         "quick": {
-            "optimizer": {"learning_rate": 3e-3, "decay": "cosine", "warmup_steps": 100,
+            "optimizer": {"learning_rate": 6e-3, "decay": "cosine", "warmup_steps": 100,
                           "clip_norm": 1.0},
             "training": {"epochs": 36, "batch_size": 32, "sample_epochs": 12},
         },
