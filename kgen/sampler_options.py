@@ -9,6 +9,10 @@ SAMPLERS = ("dpmpp", "ddim", "ddpm")
 """By name, the default first; :mod:`kgen.samplers` says what they are."""
 VARIANCES = ("fixed_small", "fixed_large")
 """Of ddpm's noise, the default first."""
+FEW_STEPS = {"dpmpp": 25, "ddim": 50}
+"""Network calls of the samplers that need few, if no number is named."""
+ETA = {"dpmpp": 1.0, "ddim": 0.0}
+"""Their noise, if none is named: what draws best (docs/quality.md, "Steps and noise")."""
 SAMPLERS_WITH = {"eta": ("dpmpp", "ddim"), "variance": ("ddpm",)}
 """Whose noise an option sets."""
 

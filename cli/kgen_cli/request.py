@@ -7,7 +7,7 @@ from typing import Any
 
 from kgen.errors import KgenError
 from kgen.run_config import RunConfig
-from kgen.sampler_options import SAMPLERS, check_noise
+from kgen.sampler_options import FEW_STEPS, SAMPLERS, check_noise
 
 FAMILIES_OF = {
     "sample": ("gan", "ae", "vae", "ddpm"),
@@ -23,8 +23,6 @@ NUMBER = {"sample": 64, "variations": 16, "interpolate": 10, "manifold": 400, "t
 """Pictures drawn if `-n` is not given."""
 
 SAMPLER_FAMILY = "ddpm"
-FEW_STEPS = 50
-"""Network calls of the samplers that need few, if `--num-steps` is not given."""
 MAX_SEED = 2**31 - 1
 
 
@@ -98,7 +96,7 @@ def _sampler(options: dict[str, Any], config: RunConfig) -> dict[str, Any]:
     """Settle the sampler and its number of steps; its other options stay as given."""
     length = config.model.to_mapping()["num_timesteps"]
     sampler = options.get("sampler", SAMPLERS[0])
-    steps = options.get("num_steps", length if sampler == "ddpm" else min(FEW_STEPS, length))
+    steps = options.get("num_steps", min(FEW_STEPS.get(sampler, length), length))
     if steps > length:
         raise KgenError(
             f"num_steps takes 1 to {length}, the num_timesteps that the run was trained with. "

@@ -13,7 +13,7 @@ from kgen.run import CONFIG, Run
 from kgen_cli.application import say_note, settings
 from kgen_cli.destination import Destination, choose
 from kgen_cli.options import config_options, flag, numbered, valued, with_options
-from kgen_cli.request import FEW_STEPS, MAX_SEED, NUMBER, Request, check, default_name
+from kgen_cli.request import MAX_SEED, NUMBER, Request, check, default_name
 from kgen_cli.several import drawing_devices, start_drawing
 from kgen_cli.shards import FormatName, NumProcesses, ProcessId, Shards, ShardSize, settle
 
@@ -96,14 +96,14 @@ NumSteps = Annotated[
     int | None,
     numbered(
         limits=Option(help="Network calls, at most the run's num_timesteps.", low=1),
-        default=f"{FEW_STEPS}, ddpm all", panel=DIFFUSION,
+        default="dpmpp 25, ddim 50, ddpm all", panel=DIFFUSION,
     ),
 ]  # fmt: skip
 Eta = Annotated[
     float | None,
     numbered(
         limits=Option(help="Noise of dpmpp and ddim: 0 none, 1 as much as ddpm.", low=0, high=1),
-        kind=float, default="0", panel=DIFFUSION,
+        kind=float, default="dpmpp 1, ddim 0", panel=DIFFUSION,
     ),
 ]  # fmt: skip
 VarianceName = Annotated[

@@ -18,7 +18,7 @@ from kgen.models.ddpm import DDPM
 from kgen.models.gan import GAN
 from kgen.models.generative import GenerativeModel
 from kgen.networks import call
-from kgen.sampler_options import SAMPLERS
+from kgen.sampler_options import ETA, SAMPLERS
 from kgen_exports.manifest import TensorSpec
 from kgen_exports.sampler import SamplerTable, float32_values, x0_weights
 
@@ -204,7 +204,7 @@ def sampler_table(model: DDPM, **options: Any) -> SamplerTable:
     ddpm = name == "ddpm"
     return SamplerTable(
         name=name,
-        eta=1.0 if ddpm else float(options.get("eta", 0.0)),
+        eta=1.0 if ddpm else float(options.get("eta", ETA[name])),
         variance=options.get("variance", "fixed_small") if ddpm else None,
         prediction=model.settings.prediction,
         num_timesteps=model.settings.num_timesteps,

@@ -85,9 +85,12 @@ class Exporter:
         options: dict[str, Any] = {}
         if job.family == "ddpm":
             length = self.model.settings.num_timesteps
-            # ddpm is for the whole chain: with few steps its noise stays in the picture.
-            steps = length if job.sampler.get("sampler") == "ddpm" else min(DEFAULT_STEPS, length)
-            options = {"num_steps": steps, **job.sampler}
+            if job.sampler.get("sampler") == "ddpm":
+                # It is for the whole chain: with few steps its noise stays in the picture.
+                options = {"num_steps": length, **job.sampler}
+            else:
+                # Without noise of its own, a sampler's file takes one input.
+                options = {"num_steps": min(DEFAULT_STEPS, length), "eta": 0.0, **job.sampler}
             self.table = sampler_table(self.model, **options)  # type: ignore[arg-type]
             parts["sampler"] = sampler_part(self.model, self.table)  # type: ignore[arg-type]
         say("drawing the golden cases")

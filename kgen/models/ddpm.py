@@ -17,12 +17,9 @@ from kgen.models.generative import GenerativeModel, Noise, Progress, following, 
 from kgen.networks import build_denoiser, call
 from kgen.option import unknown_name
 from kgen.pictures import BATCH
-from kgen.sampler_options import SAMPLERS
+from kgen.sampler_options import ETA, FEW_STEPS, SAMPLERS
 from kgen.schedule import timesteps
 from kgen.step import Objective
-
-DEFAULT_STEPS = 50
-"""Network calls of a sampler when none are named."""
 
 
 @keras.saving.register_keras_serializable(package="kgen")
@@ -138,7 +135,7 @@ class DDPM(GenerativeModel):
         self,
         sampler: str = SAMPLERS[0],
         num_steps: int | None = None,
-        eta: float = 0.0,
+        eta: float | None = None,
         variance: str = "fixed_small",
         spacing: str = "trailing",
     ) -> samplers.SamplerPlan:
@@ -147,9 +144,10 @@ class DDPM(GenerativeModel):
         Args:
             sampler: ``dpmpp`` (Lu et al. 2022, DPM-Solver++, Algorithm 2), ``ddim`` (Song et al.
                 2021, eq. 12) or ``ddpm`` (Ho et al. 2020, Algorithm 2).
-            num_steps: network calls, at most `num_timesteps`; None is 50, or fewer in a shorter
-                chain.
-            eta: noise of dpmpp and ddim; 0 is none, 1 as much as DDPM's small variance.
+            num_steps: network calls, at most `num_timesteps`; None is 25 of dpmpp and 50 of the
+                others, or fewer in a shorter chain.
+            eta: noise of dpmpp and ddim; 0 is none, 1 as much as DDPM's small variance. None is 1
+                of dpmpp, 0 of ddim.
             variance: DDPM's, ``fixed_small`` (beta_tilde) or ``fixed_large`` (beta).
             spacing: which timesteps are visited, see :func:`kgen.schedule.timesteps`.
 
@@ -157,7 +155,8 @@ class DDPM(GenerativeModel):
             KgenError: a name or number is out of range.
         """
         length = self.settings.num_timesteps
-        ts = timesteps(length, num_steps or min(DEFAULT_STEPS, length), spacing)
+        ts = timesteps(length, num_steps or min(FEW_STEPS.get(sampler, 50), length), spacing)
+        eta = ETA.get(sampler, 0.0) if eta is None else eta
         tables = self.schedule.tables
         match sampler:
             case "dpmpp":

@@ -60,7 +60,7 @@ def test_autoencoder_is_sampled_with_a_word_of_warning(kgen, trained):
 @pytest.mark.parametrize(
     ("options", "passed", "name"),
     [
-        ([], {"sampler": "dpmpp", "num_steps": 50}, "sample-4-dpmpp50-seed0"),
+        ([], {"sampler": "dpmpp", "num_steps": 25}, "sample-4-dpmpp25-seed0"),
         (["--num-steps", "9", "--eta", "0.5"], {"sampler": "dpmpp", "num_steps": 9, "eta": 0.5},
          "sample-4-dpmpp9-eta-0.5-seed0"),
         (["--sampler", "ddpm"], {"sampler": "ddpm", "num_steps": 1000}, "sample-4-ddpm1000-seed0"),

@@ -54,7 +54,7 @@ def test_a_folder_gets_shards_of_the_seed_and_the_sampler(kgen, painter, kind):
         *(f"pictures-0000{i}-of-00003.{kind}" for i in range(3)), "pictures.json",
     ]  # fmt: skip
     np.testing.assert_array_equal(numbers(), np.arange(300) % 256)
-    sampler = {"sampler": "dpmpp", "num_steps": 50, "eta": 0.5}
+    sampler = {"sampler": "dpmpp", "num_steps": 25, "eta": 0.5}
     assert model.calls[0] == (128, 0, {"seed": 3, **sampler})
     facts = json.loads(Path("many/pictures.json").read_text())
     assert (facts["run"], facts["seed"], facts["sampler"]) == (run.path.name, 3, sampler)

@@ -120,7 +120,11 @@ def steps_curve(
 def steps_pictures(
     model: DDPM, *, numbers: tuple[int, ...] = STEPS, seed: int = 0, **options: Any
 ) -> np.ndarray:
-    """Draw the same noise in each number of steps: uint8 (numbers * 8, h, w, c), a row for each."""
+    """Draw the same noise in each number of steps: uint8 (numbers * 8, h, w, c), a row for each.
+
+    Without noise in the steps: with it, each number would be another way to other pictures.
+    """
+    options = {"eta": 0.0, **options}
     numbers = tuple(s for s in numbers if s <= model.settings.num_timesteps)
     rows = [model.generate(SHOWN, seed=seed, num_steps=steps, **options) for steps in numbers]
     return np.concatenate(rows)
