@@ -15,6 +15,25 @@ MARGIN = 0.02
 """Part of the budget that is left for what a trial does not see: the ends of epochs."""
 
 
+MISSED = 0.05
+"""Part of the budget by which a run may miss it."""
+
+
+def corrected(steps: int, spent: float, seconds: float) -> int | None:
+    """Return how many steps would have met a budget that a run has missed, or None if it met it.
+
+    A machine that other work disturbs is not as fast in a trial as later.
+
+    Args:
+        steps: of the run.
+        spent: seconds of processor time that they took.
+        seconds: the budget.
+    """
+    if abs(spent / seconds - 1.0) <= MISSED:
+        return None
+    return max(1, round(steps * seconds * (1.0 - MARGIN) / spent))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Speed:
     """What training costs in seconds of processor time: ``start + steps * step``."""
