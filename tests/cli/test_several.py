@@ -17,12 +17,18 @@ from tests.core import tiny
 
 TRAIN = ("train", "gan", "--backend", "jax", "--device", "cpu", "--run", "run")
 STEPS = 40
+GLOO = "[Gloo] Rank is connected to peer ranks. Expected number of connected peer ranks is :"
+"""What JAX's transport prints, with numbers; lines of its threads come out mixed."""
 
 
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def words(text):
+    return set(re.findall("[A-Za-z]+", text))
 
 
 class Launcher:
@@ -80,7 +86,7 @@ def test_a_run_of_two_processes_stops_dies_and_goes_on_to_the_same_end(launcher,
     assert (status, other_status) == (130, 130)
     assert "computes:   jax on 4 x cpu in 2 processes, float32" in output
     (stopped,) = re.findall(r"Stopped and saved after (\d+) of 40 steps", output)
-    assert [line for line in other_output.splitlines() if "Gloo" not in line] == []
+    assert words(other_output) <= words(GLOO)
     run = Run.open(tmp_path / "run")
     assert run.summary()["status"] == "stopped"
     assert checkpoint.newest(run.checkpoints)[0].step == int(stopped) < STEPS
