@@ -115,8 +115,23 @@ class ScheduleTables:
         betas = np.array(betas, dtype=np.float64)  # a copy, which stays ours
         if betas.ndim != 1 or betas.size == 0 or not (np.all(betas > 0) and np.all(betas <= 1)):
             raise ValueError(f"betas are a 1-D array in (0, 1]. Received: betas={betas}.")
-        alphas = 1 - betas
-        alpha_bars = np.cumprod(alphas)
+        return cls._of(betas, np.cumprod(1 - betas))
+
+    @classmethod
+    def from_alpha_bars(cls, alpha_bars: np.ndarray) -> Self:
+        """Derive every table from the alpha_bars, float (T,), strictly falling within [0, 1)."""
+        bars = np.array(alpha_bars, dtype=np.float64)
+        shaped = bars.ndim == 1 and bars.size > 0
+        if not shaped or not (np.all(np.diff(bars, prepend=1.0) < 0) and bars[-1] >= 0):
+            raise ValueError(
+                "alpha_bars are a 1-D array that falls strictly from below 1, to 0 at least. "
+                f"Received: alpha_bars={alpha_bars}."
+            )
+        return cls._of(1 - bars / np.append(1.0, bars[:-1]), bars)
+
+    @classmethod
+    def _of(cls, betas: np.ndarray, alpha_bars: np.ndarray) -> Self:
+        """Derive what both of them say."""
         prev = np.append(1.0, alpha_bars[:-1])
         variance = betas * (1 - prev) / (1 - alpha_bars)
         clipped = np.append(variance[min(1, len(betas) - 1)], variance[1:])
@@ -124,13 +139,13 @@ class ScheduleTables:
             log_variance = np.log(clipped)
         return cls(
             betas=betas,
-            alphas=alphas,
+            alphas=1 - betas,
             alpha_bars=alpha_bars,
             alpha_bars_prev=prev,
             posterior_variance=variance,
             posterior_log_variance_clipped=log_variance,
             posterior_mean_coef_x0=np.sqrt(prev) * betas / (1 - alpha_bars),
-            posterior_mean_coef_xt=np.sqrt(alphas) * (1 - prev) / (1 - alpha_bars),
+            posterior_mean_coef_xt=np.sqrt(1 - betas) * (1 - prev) / (1 - alpha_bars),
             snr=alpha_bars / (1 - alpha_bars),
         )
 
@@ -161,8 +176,7 @@ class ScheduleTables:
                 f"timesteps ascend strictly within [0, {self.num_timesteps}). "
                 f"Received: timesteps={timesteps}."
             )
-        alpha_bars = self.alpha_bars[steps]
-        return self.from_betas(1 - alpha_bars / np.append(1.0, alpha_bars[:-1]))
+        return self.from_alpha_bars(self.alpha_bars[steps])
 
 
 def _trailing(num_timesteps: int, num_steps: int) -> np.ndarray:
@@ -215,24 +229,3 @@ def timesteps(num_timesteps: int, num_steps: int, spacing: str = "trailing") -> 
             f"Received: num_steps={num_steps}."
         )
     return SPACINGS[spacing](num_timesteps, num_steps).astype(np.int64)
-
-
-def look_ahead(alpha_bars: np.ndarray) -> np.ndarray:
-    """Say how far a step of DPM-Solver++(2M) looks ahead along the line through two x0_hats.
-
-    ``k = h / (2 h_last)``, where h is what a step adds to ``lambda = log(ab / (1 - ab)) / 2`` and
-    h_last what the step before it added: half a step, in units of the last one. Source: Lu et al.
-    (2022, DPM-Solver++), Algorithm 2, where it is 1 / (2 r).
-
-    Args:
-        alpha_bars: float64 (S,), strictly rising within (0, 1): of the timesteps visited, in the
-            order of sampling.
-
-    Returns:
-        k, float64 (S,); 0 in the first step, which has none before it, and in the last, which
-        ends where lambda is infinite.
-    """
-    ahead = np.zeros(len(alpha_bars))
-    lengths = np.diff(np.log(alpha_bars / (1 - alpha_bars))) / 2
-    ahead[1:-1] = lengths[1:] / (2 * lengths[:-1])
-    return ahead

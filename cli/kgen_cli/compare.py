@@ -13,6 +13,7 @@ from kgen_cli.bundles import print_table
 from kgen_cli.evaluating import (
     Asked,
     Data,
+    Eta,
     ExtractorName,
     Force,
     Metrics,
@@ -20,7 +21,9 @@ from kgen_cli.evaluating import (
     NumSteps,
     Opened,
     PhaseProgress,
+    SamplerName,
     Seed,
+    VarianceName,
     computing,
     kept,
 )  # fmt: skip
@@ -41,8 +44,11 @@ def judge(
     number: Number = None,
     metrics: Metrics = "",
     seed: Seed = 0,
-    num_steps: NumSteps = None,
     extractor: ExtractorName = "auto",
+    sampler: SamplerName = None,
+    num_steps: NumSteps = None,
+    eta: Eta = None,
+    variance: VarianceName = None,
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="The page that shows them side by side.")
     ] = Path("comparison.html"),
@@ -55,8 +61,8 @@ def judge(
     """
     here = settings(ctx)
     asked = Asked.of(
-        data=data, number=number, metrics=metrics, seed=seed, num_steps=num_steps,
-        extractor=extractor,
+        data=data, number=number, metrics=metrics, seed=seed, extractor=extractor,
+        sampler=sampler, num_steps=num_steps, eta=eta, variance=variance,
     )  # fmt: skip
     if len(targets) < 2:
         raise typer.BadParameter(
@@ -94,7 +100,14 @@ def _records(places: list[Place], asked: Asked, progress: PhaseProgress) -> "lis
     """
     from kgen.files import cache_folder
 
-    opened = [Opened.of(place, asked, progress) for place in places]
+    plain = replace(asked, sampler={})
+    drawn = [place.family == "ddpm" for place in places]
+    if not any(drawn):  # and then the first says why they do not fit
+        plain = asked
+    opened = [
+        Opened.of(place, asked if sampled else plain, progress)
+        for place, sampled in zip(places, drawn, strict=True)
+    ]
     requests = [one.request(asked) for one in opened]
     n = min(request.n for request in requests)
     records = []

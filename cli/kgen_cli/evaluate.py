@@ -12,6 +12,7 @@ from kgen_cli.bundles import print_table
 from kgen_cli.evaluating import (
     Asked,
     Data,
+    Eta,
     ExtractorName,
     Force,
     Metrics,
@@ -19,7 +20,9 @@ from kgen_cli.evaluating import (
     NumSteps,
     Opened,
     PhaseProgress,
+    SamplerName,
     Seed,
+    VarianceName,
     computing,
     kept,
 )  # fmt: skip
@@ -45,8 +48,11 @@ def judge(
     number: Number = None,
     metrics: Metrics = "",
     seed: Seed = 0,
-    num_steps: NumSteps = None,
     extractor: ExtractorName = "auto",
+    sampler: SamplerName = None,
+    num_steps: NumSteps = None,
+    eta: Eta = None,
+    variance: VarianceName = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -61,8 +67,8 @@ def judge(
     """Measure how good pictures are: each number with its noise, a floor and a bar to beat."""
     here = settings(ctx)
     asked = Asked.of(
-        data=data, number=number, metrics=metrics, seed=seed, num_steps=num_steps,
-        extractor=extractor,
+        data=data, number=number, metrics=metrics, seed=seed, extractor=extractor,
+        sampler=sampler, num_steps=num_steps, eta=eta, variance=variance,
     )  # fmt: skip
     place = locate(target, here.runs_root)
     folder = out or place.folder

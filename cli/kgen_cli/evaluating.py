@@ -10,6 +10,8 @@ import typer
 
 from kgen.evaluation import EXTRACTORS, GROUPS
 from kgen.option import Option
+from kgen_cli import diffusion
+from kgen_cli.diffusion import Sampler, Variance, given
 from kgen_cli.options import config_options, dim, number
 from kgen_cli.request import MAX_SEED
 from kgen_cli.several import drawing_devices
@@ -52,13 +54,11 @@ Seed = Annotated[
     int,
     _number("--seed", limits=Option(help="Seed of the noise.", low=0, high=MAX_SEED), default="0"),
 ]
-NumSteps = Annotated[
-    int | None,
-    _number(
-        "--num-steps", limits=Option(help="Network calls of a ddpm for a picture.", low=1),
-        default="50; of exported files, their own",
-    ),
-]  # fmt: skip
+_DIFFUSION = "DDPM, or its exported files, which have a sampler and defaults of their own"
+SamplerName = Annotated[Sampler | None, diffusion.sampler(_DIFFUSION)]
+NumSteps = Annotated[int | None, diffusion.num_steps(_DIFFUSION)]
+Eta = Annotated[float | None, diffusion.eta(_DIFFUSION)]
+VarianceName = Annotated[Variance | None, diffusion.variance(_DIFFUSION)]
 Metrics = Annotated[
     str,
     typer.Option(
@@ -93,18 +93,25 @@ computing = [
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What a user wants to know, and how exactly."""
+    """What a user wants to know, and how exactly.
+
+    Attributes:
+        sampler: options of a ddpm's sampler that were given, as for `DDPM.plan`.
+    """
 
     data: str | None
     number: int | None
     seed: int
-    num_steps: int | None
+    sampler: dict[str, Any]
     groups: tuple[str, ...]
     extractor: str
 
     @classmethod
-    def of(cls, *, metrics: str, extractor: str, **rest: Any) -> "Asked":
-        """Read what the options say.
+    def of(
+        cls, *, data: str | None, number: int | None, seed: int, metrics: str, extractor: str,
+        **sampler: Any,
+    ) -> "Asked":  # fmt: skip
+        """Read what the options say; `sampler` holds those of a ddpm's, None where not given.
 
         Raises:
             typer.BadParameter: a name is unknown.
@@ -118,7 +125,10 @@ class Asked:
                 raise typer.BadParameter(
                     f"expected {' | '.join(known)}. Received: {name!r}.", param_hint=f"'{flag}'"
                 )
-        return cls(groups=groups or GROUPS, extractor=extractor, **rest)
+        return cls(
+            data=data, number=number, seed=seed, sampler=given(**sampler),
+            groups=groups or GROUPS, extractor=extractor,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -144,7 +154,7 @@ class Opened:
             place=place,
             reals=reals,
             source=open_source(
-                place, reals, asked.num_steps, partial(progress, "reading the pictures")
+                place, reals, asked.sampler, partial(progress, "reading the pictures")
             ),
             extractor=extractor_for(
                 asked.extractor, reals, partial(progress, "training an extractor")
@@ -187,9 +197,6 @@ def kept(folder: Path, key: str) -> "Record | None":
     Raises:
         KgenError: the folder holds a damaged evaluation.
     """
-    from kgen.evaluation.record import METRICS, Record
+    from kgen.evaluation.record import Record
 
-    if not (folder / METRICS).is_file():
-        return None
-    record = Record.read(folder)
-    return record if record.key == key else None
+    return Record.read(folder) if Record.key_in(folder) == key else None

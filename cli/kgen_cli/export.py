@@ -7,20 +7,16 @@ import typer
 
 from kgen.families import FAMILIES
 from kgen.run import Run
+from kgen_cli import diffusion
 from kgen_cli.application import say_error, settings
 from kgen_cli.bundles import ERROR_COLUMNS, EXPORT_FOLDER, error_rows, print_table
-from kgen_cli.options import dim, names
+from kgen_cli.diffusion import Sampler, Variance, given
+from kgen_cli.options import dim, names, valued
 from kgen_cli.progress import telling
-from kgen_cli.sample import Sampler, Variance, _complete_run
+from kgen_cli.sample import _complete_run
 from kgen_cli.session import runtimes_hushed
 
 WHAT, SAMPLER, OUTPUT = "What", "Sampler (DDPM)", "Output"
-
-
-def _option(*names: str, text: str, default: str, panel: str, **more: Any) -> Any:
-    """Make an option that is None unless given; `default` says what that means."""
-    text += dim(f" [default: {default}]")
-    return typer.Option(*names, help=text, show_default=False, rich_help_panel=panel, **more)
 
 
 RunName = Annotated[
@@ -41,14 +37,14 @@ TFLite = Annotated[
 ]  # fmt: skip
 Precisions = Annotated[
     str | None,
-    _option(
+    valued(
         "--precision", text="Of fp32, fp16, int8, int8-static (not for DDPM), with commas.",
         default="fp32,fp16,int8", panel=WHAT, metavar="NAME,...",
     ),
 ]  # fmt: skip
 Parts = Annotated[
     str | None,
-    _option(
+    valued(
         "--parts",
         text="GAN: generator, discriminator. AE, VAE: decoder, encoder. DDPM: denoiser, sampler.",
         default="all but the discriminator", panel=WHAT, metavar="NAME,...",
@@ -72,39 +68,17 @@ Fidelity = Annotated[
     ),
 ]  # fmt: skip
 SamplerName = Annotated[
-    Sampler | None,
-    _option(
-        text="Sampler in the bundle's table and sampler file.", default="dpmpp", panel=SAMPLER,
-        metavar="NAME",
-    ),
-]  # fmt: skip
-NumSteps = Annotated[
-    int | None,
-    _option(
-        text="Network calls for a picture.",
-        default="20, ddpm all",
-        panel=SAMPLER,
-        metavar="INT",
-        min=1,
-    ),
+    Sampler | None, diffusion.sampler(SAMPLER, "Sampler in the bundle's table and sampler file.")
 ]
+NumSteps = Annotated[int | None, diffusion.num_steps(SAMPLER, default="20, ddpm all")]
 Eta = Annotated[
     float | None,
-    _option(
-        text="Noise of dpmpp and ddim, an input of the file: 0 none, 1 as much as ddpm.",
-        default="0", panel=SAMPLER, metavar="FLOAT", min=0, max=1,
-    ),
-]  # fmt: skip
-VarianceName = Annotated[
-    Variance | None,
-    _option(
-        text=f"Noise of ddpm: {' | '.join(Variance)}.", default=Variance.FIXED_SMALL,
-        panel=SAMPLER, metavar="NAME",
-    ),
-]  # fmt: skip
+    diffusion.eta(SAMPLER, default="0", text="Noise of dpmpp and ddim, an input of the file"),
+]
+VarianceName = Annotated[Variance | None, diffusion.variance(SAMPLER)]
 Out = Annotated[
     Path | None,
-    _option(text="Folder of the bundle.", default=f"RUN/{EXPORT_FOLDER}", panel=OUTPUT,
+    valued(text="Folder of the bundle.", default=f"RUN/{EXPORT_FOLDER}", panel=OUTPUT,
             metavar="DIR"),
 ]  # fmt: skip
 Force = Annotated[
@@ -136,16 +110,13 @@ def export(
 
     opened = Run.open(run, root=settings(ctx).runs_root)
     formats = tuple(name for name, on in (("onnx", onnx), ("tflite", tflite)) if on)
-    asked = {"sampler": sampler, "num_steps": num_steps, "eta": eta, "variance": variance}
     job = Job(
         run=str(opened.path),
         family=opened.config.family,
         **({"formats": formats} if formats else {}),
         **({"precisions": names(precision)} if precision is not None else {}),
         parts=names(parts) if parts is not None else (),
-        sampler={
-            key: getattr(value, "value", value) for key, value in asked.items() if value is not None
-        },
+        sampler=given(sampler=sampler, num_steps=num_steps, eta=eta, variance=variance),
         batch=batch,
         opset=opset,
         fidelity=fidelity,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from kgen_cli import diffusion
 from kgen_cli.application import settings
 from kgen_cli.bundles import BUNDLE_HELP, find
 from kgen_cli.destination import choose
@@ -13,6 +14,9 @@ from kgen_cli.options import dim
 from kgen_cli.progress import counting
 from kgen_cli.request import MAX_SEED
 from kgen_cli.session import runtimes_hushed
+
+DIFFUSION = "DDPM"
+"""Heading of the help."""
 
 
 class Runtime(StrEnum):
@@ -60,6 +64,8 @@ def generate(
     device: Annotated[
         Device, typer.Option(metavar="NAME", help="cpu, or gpu (onnxruntime with CUDA).")
     ] = Device.CPU,
+    num_steps: Annotated[int | None, diffusion.num_steps(DIFFUSION, "as exported")] = None,
+    eta: Annotated[float | None, diffusion.eta(DIFFUSION, "as exported")] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -74,7 +80,9 @@ def generate(
 ) -> None:  # fmt: skip
     """Draw pictures with the files of a bundle, and print where they are."""
     folder = find(bundle, settings(ctx).runs_root)
-    name = f"{folder.resolve().name}-{precision.value}-seed{seed}"
+    steps = diffusion.given(num_steps=num_steps, eta=eta)
+    shown = "".join(f"-{key.replace('_', '-')}-{value:g}" for key, value in steps.items())
+    name = f"{folder.resolve().name}-{precision.value}{shown}-seed{seed}"
     destination = choose(out, Path(), name, "sample", force)
     from kgen_cli.drawing import Drawing
     from kgen_exports.runtime import load
@@ -83,7 +91,7 @@ def generate(
     with runtimes_hushed(settings(ctx).debug), counting("drawing") as progress:
         images = load(folder).generate(
             number, seed=seed, progress=progress,
-            runtime=None if runtime is None else runtime.value, **options,
+            runtime=None if runtime is None else runtime.value, **options, **steps,
         )  # fmt: skip
     for path in destination.write(Drawing(images=images)):
         typer.echo(path)

@@ -7,7 +7,7 @@ from typing import Any
 
 from kgen.errors import KgenError
 from kgen.run_config import RunConfig
-from kgen.sampler_options import FEW_STEPS, SAMPLERS, check_noise
+from kgen.sampler_options import ETA, VARIANCES, settle
 
 FAMILIES_OF = {
     "sample": ("gan", "ae", "vae", "ddpm"),
@@ -35,7 +35,8 @@ class Request:
         number: pictures, or steps of an interpolation; None for the mode's own.
         seed: of the noise.
         inputs: picture files, or two seeds.
-        options: those of the sampler that were given: sampler, num_steps, eta, variance.
+        options: those of the sampler: sampler, num_steps, eta or variance; until they are settled,
+            those that were given.
     """
 
     mode: str
@@ -71,7 +72,9 @@ def check(request: Request, config: RunConfig) -> Request:
     number = NUMBER.get(mode) if request.number is None else request.number
     if number is not None and number < 2 and mode in ("interpolate", "manifold"):
         raise KgenError(f"--{mode} takes at least 2 pictures. Received: -n {number}.")
-    options = _sampler(request.options, config) if family == SAMPLER_FAMILY else {}
+    options = request.options
+    if family == SAMPLER_FAMILY:
+        options = settle(options, config.model.to_mapping()["num_timesteps"])
     return replace(request, number=number, options=options)
 
 
@@ -84,26 +87,14 @@ def default_name(request: Request) -> str:
     elif request.number is not None:
         parts.append(str(request.number))
     if request.options:
-        parts.append(f"{request.options['sampler']}{request.options['num_steps']}")
-        parts += [f"{key}-{request.options[key]}" for key in ("eta", "variance")
-                  if key in request.options]  # fmt: skip
+        sampler = request.options["sampler"]
+        parts.append(f"{sampler}{request.options['num_steps']}")
+        for key, usual in (("eta", ETA.get(sampler)), ("variance", VARIANCES[0])):
+            if request.options.get(key, usual) != usual:
+                parts.append(f"{key}-{request.options[key]}")
     if request.mode in ("sample", "variations", "trajectory"):
         parts.append(f"seed{request.seed}")
     return "-".join(parts)
-
-
-def _sampler(options: dict[str, Any], config: RunConfig) -> dict[str, Any]:
-    """Settle the sampler and its number of steps; its other options stay as given."""
-    length = config.model.to_mapping()["num_timesteps"]
-    sampler = options.get("sampler", SAMPLERS[0])
-    steps = options.get("num_steps", min(FEW_STEPS.get(sampler, length), length))
-    if steps > length:
-        raise KgenError(
-            f"num_steps takes 1 to {length}, the num_timesteps that the run was trained with. "
-            f"Received: num_steps={steps}."
-        )
-    check_noise(options)
-    return {**options, "sampler": sampler, "num_steps": steps}
 
 
 def _check_inputs(request: Request, family: str) -> None:

@@ -1,7 +1,6 @@
 """`kgen sample`: pictures from a trained run."""
 
 from collections.abc import Iterator
-from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +9,10 @@ import typer
 from kgen.families import FAMILIES
 from kgen.option import Option
 from kgen.run import CONFIG, Run
+from kgen_cli import diffusion
 from kgen_cli.application import say_note, settings
 from kgen_cli.destination import Destination, choose
+from kgen_cli.diffusion import Sampler, Variance, given
 from kgen_cli.options import config_options, flag, numbered, valued, with_options
 from kgen_cli.request import MAX_SEED, NUMBER, Request, check, default_name
 from kgen_cli.several import drawing_devices, start_drawing
@@ -19,21 +20,6 @@ from kgen_cli.shards import FormatName, NumProcesses, ProcessId, Shards, ShardSi
 
 LATENT, DIFFUSION, OUTPUT = "GAN, AE, VAE", "DDPM", "Output"
 """Headings of the help."""
-
-
-class Sampler(StrEnum):
-    """The samplers of a diffusion model."""
-
-    DPMPP = "dpmpp"
-    DDIM = "ddim"
-    DDPM = "ddpm"
-
-
-class Variance(StrEnum):
-    """The noise variances of the ddpm sampler."""
-
-    FIXED_SMALL = "fixed_small"
-    FIXED_LARGE = "fixed_large"
 
 
 def _complete_run(ctx: typer.Context, incomplete: str) -> Iterator[str]:
@@ -85,34 +71,10 @@ Manifold = Annotated[
     bool,
     flag("--manifold", "The plane of the two most active latents; best if it has two.", LATENT),
 ]
-SamplerName = Annotated[
-    Sampler | None,
-    valued(
-        text="dpmpp and ddim need few steps, dpmpp fewest; ddpm, the paper's, many.",
-        default="dpmpp", panel=DIFFUSION, metavar="NAME",
-    ),
-]  # fmt: skip
-NumSteps = Annotated[
-    int | None,
-    numbered(
-        limits=Option(help="Network calls, at most the run's num_timesteps.", low=1),
-        default="dpmpp 25, ddim 50, ddpm all", panel=DIFFUSION,
-    ),
-]  # fmt: skip
-Eta = Annotated[
-    float | None,
-    numbered(
-        limits=Option(help="Noise of dpmpp and ddim: 0 none, 1 as much as ddpm.", low=0, high=1),
-        kind=float, default="dpmpp 1, ddim 0", panel=DIFFUSION,
-    ),
-]  # fmt: skip
-VarianceName = Annotated[
-    Variance | None,
-    valued(
-        text=f"Noise of ddpm: {' | '.join(Variance)}.", default=Variance.FIXED_SMALL,
-        panel=DIFFUSION, metavar="NAME",
-    ),
-]  # fmt: skip
+SamplerName = Annotated[Sampler | None, diffusion.sampler(DIFFUSION)]
+NumSteps = Annotated[int | None, diffusion.num_steps(DIFFUSION)]
+Eta = Annotated[float | None, diffusion.eta(DIFFUSION)]
+VarianceName = Annotated[Variance | None, diffusion.variance(DIFFUSION)]
 Trajectory = Annotated[
     bool,
     flag("--trajectory", "Noise becoming pictures: a strip (PNG) and an animation.", DIFFUSION),
@@ -163,7 +125,7 @@ def draw(
             number=number,
             seed=seed,
             inputs=tuple(inputs or ()),
-            options=_given(sampler=sampler, num_steps=num_steps, eta=eta, variance=variance),
+            options=given(sampler=sampler, num_steps=num_steps, eta=eta, variance=variance),
         ),
         opened.config,
     )  # fmt: skip
@@ -171,7 +133,7 @@ def draw(
         format, out, request.mode, force,
         shard_size=shard_size, num_processes=num_processes, process_id=process_id,
     ) or choose(out, opened.samples, default_name(request), request.mode, force)  # fmt: skip
-    start_drawing(_given(**values), debug=here.debug)
+    start_drawing(given(**values), debug=here.debug)
     for path in _draw(opened, request, destination):
         typer.echo(path)
 
@@ -181,15 +143,6 @@ _computing = [option for option in config_options("gan") if option.key in _COMPU
 sample = with_options(
     draw, [*(option.parameter(panel=OUTPUT) for option in _computing), drawing_devices(OUTPUT)]
 )
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """Keep the options that were given, as plain values."""
-    return {
-        key: value.value if isinstance(value, Enum) else value
-        for key, value in options.items()
-        if value is not None
-    }
 
 
 def _mode(**flags: bool) -> str:

@@ -1,6 +1,7 @@
 """What `kgen evaluate` and `kgen compare` are asked about: a run, exported files, or pictures."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,15 @@ class Place:
     bundle: Path | None = None
     precision: str = "fp32"
     pictures: str | None = None
+
+    @property
+    def family(self) -> str | None:
+        """What kind of model it is, None for pictures."""
+        if self.bundle is not None:
+            from kgen_exports.manifest import Manifest
+
+            return Manifest.read(self.bundle).kind
+        return self.run.config.family if self.run else None
 
     @property
     def folder(self) -> Path:
@@ -121,17 +131,23 @@ def reals_of(place: Place, source: str | None, progress: Any) -> "Reals":
     return load_reals(source, on_progress=progress, **size)  # type: ignore[arg-type]
 
 
-def open_source(place: Place, reals: "Reals", num_steps: int | None, progress: Any) -> "Source":
+def open_source(
+    place: Place, reals: "Reals", sampler: Mapping[str, Any], progress: Any
+) -> "Source":
     """Open what draws the pictures.
 
+    Args:
+        place: where it is.
+        reals: whose size pictures must have.
+        sampler: options of a ddpm's sampler, as for `DDPM.plan`.
+        progress: called with (pictures read, pictures in all).
+
     Raises:
-        KgenError: it cannot be opened, or takes no steps.
+        KgenError: it cannot be opened, or does not draw by such a sampler.
     """
-    family = place.run.config.family if place.run else None
-    if num_steps is not None and place.bundle is None and family != "ddpm":
-        raise KgenError(
-            f"num_steps belongs to a ddpm. Received: num_steps={num_steps} for {place.name}."
-        )
+    if sampler and place.family != "ddpm":
+        flags = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in sampler.items())
+        raise KgenError(f"A sampler belongs to a ddpm. Received: {flags} for {place.name}.")
     if place.pictures is not None:
         from kgen.evaluation.source import PictureSource
 
@@ -140,11 +156,11 @@ def open_source(place: Place, reals: "Reals", num_steps: int | None, progress: A
         from kgen_exports.runtime import load
         from kgen_exports.source import BundleSource
 
-        return BundleSource(load(place.bundle), place.precision, num_steps)
+        return BundleSource(load(place.bundle), place.precision, sampler)
     from kgen.evaluation.source import RunSource
     from kgen.models import load as load_model
 
     run = place.run
     if run is None:
         raise KgenError(f"There is nothing to evaluate in {place.name}.")
-    return RunSource(run, load_model(run), num_steps)
+    return RunSource(run, load_model(run), sampler)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from kgen import sampler_options
 from kgen.errors import KgenError
 from kgen.option import unknown_name
-from kgen.sampler_options import check_noise
 from kgen_exports.manifest import FORMATS, MAX_BATCH, PARTS, PRECISIONS
 
 DEFAULT_PARTS = {**PARTS, "gan": ("generator",)}
@@ -77,7 +77,7 @@ class Job:
                 f"A sampler belongs to a ddpm. Received: {', '.join(self.sampler)} for a "
                 f"{self.family}."
             )
-        check_noise(self.sampler)
+        sampler_options.check(self.sampler)
         if not 1 <= self.batch <= MAX_BATCH:
             raise KgenError(f"batch takes 1 to {MAX_BATCH}. Received: batch={self.batch}.")
         if self.opset not in OPSETS:

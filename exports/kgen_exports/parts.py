@@ -18,9 +18,8 @@ from kgen.models.ddpm import DDPM
 from kgen.models.gan import GAN
 from kgen.models.generative import GenerativeModel
 from kgen.networks import call
-from kgen.sampler_options import ETA, SAMPLERS
 from kgen_exports.manifest import TensorSpec
-from kgen_exports.sampler import SamplerTable, float32_values, x0_weights
+from kgen_exports.sampler import SamplerTable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,26 +195,8 @@ def sampler_table(model: DDPM, **options: Any) -> SamplerTable:
         model: whose schedule and prediction count.
         options: ``sampler``, ``num_steps``, ``eta``, ``variance``, as for `DDPM.plan`.
     """
-    plan = model.plan(**options)
-    alpha_bars = model.schedule.tables.alpha_bars
-    visited = alpha_bars[plan.timesteps]
-    from_xt, from_prediction = x0_weights(model.settings.prediction, visited)
-    name = options.get("sampler", SAMPLERS[0])
-    ddpm = name == "ddpm"
-    return SamplerTable(
-        name=name,
-        eta=1.0 if ddpm else float(options.get("eta", ETA[name])),
-        variance=options.get("variance", "fixed_small") if ddpm else None,
-        prediction=model.settings.prediction,
-        num_timesteps=model.settings.num_timesteps,
-        timesteps=tuple(int(t) for t in plan.timesteps),
-        x0_from_xt=float32_values(from_xt),
-        x0_from_prediction=float32_values(from_prediction),
-        coef_x0=float32_values(plan.coef_x0),
-        coef_xt=float32_values(plan.coef_xt),
-        coef_last=float32_values(plan.coef_last),
-        sigma=float32_values(plan.sigma),
-        alpha_bars=tuple(alpha_bars.tolist()),
+    return SamplerTable.of(
+        model.plan(**options), model.settings.prediction, model.schedule.tables.alpha_bars
     )
 
 

@@ -4,7 +4,7 @@ Needs NumPy only, so that the runtime can use it without Keras.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from kgen import schedule
 from kgen.errors import KgenError
 from kgen.sampler_options import SAMPLERS, VARIANCES
+from kgen.sampler_plans import SamplerPlan, ddim_plan, dpmpp_plan
 from kgen_exports.fields import choice, integer, items, mapping, number, optional, refuse
 
 COLUMNS = ("x0_from_xt", "x0_from_prediction", "coef_x0", "coef_xt", "coef_last", "sigma")
@@ -37,7 +38,7 @@ def x0_weights(prediction: str, alpha_bars: np.ndarray) -> tuple[np.ndarray, np.
     }[prediction]
 
 
-def float32_values(values: np.ndarray) -> tuple[float, ...]:
+def _float32(values: np.ndarray) -> tuple[float, ...]:
     """Round to float32, which is what a step computes in, and give plain numbers."""
     return tuple(float(value) for value in values.astype(np.float32))
 
@@ -104,6 +105,32 @@ class SamplerTable:
         """Return the six numbers of every step, float32 (S, 6), in the order of `COLUMNS`."""
         return np.array([getattr(self, column) for column in COLUMNS], np.float32).T.copy()
 
+    @classmethod
+    def of(cls, plan: SamplerPlan, prediction: str, alpha_bars: np.ndarray) -> Self:
+        """Write down a plan.
+
+        Args:
+            plan: of a sampler, on the chain of `alpha_bars`.
+            prediction: what the denoiser predicts.
+            alpha_bars: float64 (num_timesteps,).
+        """
+        from_xt, from_prediction = x0_weights(prediction, alpha_bars[plan.timesteps])
+        return cls(
+            name=plan.name,
+            eta=plan.eta,
+            variance=plan.variance,
+            prediction=prediction,
+            num_timesteps=len(alpha_bars),
+            timesteps=tuple(plan.timesteps.tolist()),
+            x0_from_xt=_float32(from_xt),
+            x0_from_prediction=_float32(from_prediction),
+            coef_x0=_float32(plan.coef_x0),
+            coef_xt=_float32(plan.coef_xt),
+            coef_last=_float32(plan.coef_last),
+            sigma=_float32(plan.sigma),
+            alpha_bars=tuple(alpha_bars.tolist()),
+        )
+
     def respaced(self, num_steps: int, eta: float = 0.0) -> Self:
         """Make the table with another number of steps, on the same chain.
 
@@ -116,36 +143,14 @@ class SamplerTable:
 
         Raises:
             KgenError: one of them is out of range.
-
-        Source: Song et al. (2021, DDIM), eq. 12 and 16, whose alpha is our alpha_bar; Lu et al.
-        (2022, DPM-Solver++), Algorithm 2.
         """
         integer(1, self.num_timesteps)(num_steps, "num_steps")
         if not 0.0 <= number(eta, "eta") <= 1.0:
             raise refuse("eta", "from 0 (deterministic) to 1 (ddpm)", eta)
-        timesteps = schedule.timesteps(self.num_timesteps, num_steps)[::-1]
-        ab = np.array(self.alpha_bars)[timesteps]
-        ab_prev = np.append(ab[1:], 1.0)
-        sigma = eta * np.sqrt((1 - ab_prev) / (1 - ab)) * np.sqrt(1 - ab / ab_prev)
-        # Rounding may take the difference just below 0 where eta = 1 and ab is near 0.
-        coef_xt = np.sqrt(np.maximum(1 - ab_prev - sigma * sigma, 0.0)) / np.sqrt(1 - ab)
-        coef_x0 = np.sqrt(ab_prev) - coef_xt * np.sqrt(ab)
-        multistep = self.name == "dpmpp"
-        ahead = schedule.look_ahead(ab) if multistep else np.zeros(num_steps)
-        from_xt, from_prediction = x0_weights(self.prediction, ab)
-        return replace(
-            self,
-            name="dpmpp" if multistep else "ddim",
-            eta=float(eta),
-            variance=None,
-            timesteps=tuple(int(t) for t in timesteps),
-            x0_from_xt=float32_values(from_xt),
-            x0_from_prediction=float32_values(from_prediction),
-            coef_x0=float32_values(coef_x0 * (1 + ahead)),
-            coef_xt=float32_values(coef_xt),
-            coef_last=float32_values(0.0 - coef_x0 * ahead),  # no -0.0
-            sigma=float32_values(sigma),
-        )
+        tables = schedule.ScheduleTables.from_alpha_bars(np.array(self.alpha_bars))
+        timesteps = schedule.timesteps(self.num_timesteps, num_steps)
+        make = dpmpp_plan if self.name == "dpmpp" else ddim_plan
+        return self.of(make(tables, timesteps, eta), self.prediction, tables.alpha_bars)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values for JSON."""

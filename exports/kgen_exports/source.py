@@ -1,7 +1,11 @@
 """An exported bundle as something to evaluate: what a precision costs in quality."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from kgen.errors import KgenError
 from kgen.evaluation.record import Target
 from kgen.evaluation.source import Drawing, Progress
 from kgen_exports.runtime.bundle import DRAWING_PART, Bundle
@@ -13,16 +17,17 @@ class BundleSource(Drawing):
     Args:
         bundle: opened.
         precision: of the files: ``fp32``, ``fp16``, ``int8`` or ``int8-static``.
-        num_steps: network calls of a ddpm for a picture; None is the bundle's own number.
+        options: of a ddpm's sampler, as for `DDPM.plan`, in place of the bundle's own.
 
     Raises:
-        KgenError: the bundle has no file of that precision.
+        KgenError: the bundle has no file of that precision, or no such sampler.
     """
 
-    def __init__(self, bundle: Bundle, precision: str = "fp32", num_steps: int | None = None):
+    def __init__(self, bundle: Bundle, precision: str = "fp32", options: Mapping[str, Any] = {}):
         manifest = bundle.manifest
         entry = bundle.entry(DRAWING_PART[manifest.kind], precision)
-        table = bundle.sampler(num_steps)
+        steps = _steps(bundle, options)
+        table = bundle.sampler(**steps)
         super().__init__(
             Target(
                 name=manifest.training.get("run") or bundle.path.resolve().name,
@@ -38,11 +43,27 @@ class BundleSource(Drawing):
             bundle.image_shape,
             f"{entry.sha256} {table}",
         )
-        self._bundle, self._precision, self._num_steps = bundle, precision, num_steps
+        self._bundle, self._precision, self._steps = bundle, precision, steps
 
     def lot(self, count: int, seed: int, progress: Progress) -> np.ndarray:
         """Draw with the file."""
         return self._bundle.generate(
-            count, seed=seed, precision=self._precision, num_steps=self._num_steps,
-            progress=progress,
-        )  # fmt: skip
+            count, seed=seed, precision=self._precision, progress=progress, **self._steps
+        )
+
+
+def _steps(bundle: Bundle, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which of a bundle's steps and noise are replaced.
+
+    Raises:
+        KgenError: another sampler is asked for.
+    """
+    table = bundle.manifest.sampler
+    for name in ("sampler", "variance"):
+        own = table and {"sampler": table.name, "variance": table.variance}[name]
+        if name in options and options[name] != own:
+            raise KgenError(
+                f"Exported files keep the sampler that they were exported with, {own}: its steps "
+                f"and eta can be others. Received: --{name} {options[name]} for {bundle.path}."
+            )
+    return {name: options[name] for name in ("num_steps", "eta") if name in options}

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Self
 
 import numpy as np
@@ -25,7 +25,7 @@ from kgen.evaluation.metrics.frechet import Moments, frechet_distance
 from kgen.evaluation.metrics.gaussian import fit_gaussian
 from kgen.evaluation.reals import FEWEST, MOST, Reals
 from kgen.evaluation.record import Findings, Protocol, Record
-from kgen.evaluation.source import PictureSource, Source
+from kgen.evaluation.source import PictureSource, RunSource, Source
 from kgen.models.ddpm import DDPM
 
 NUMBER, NUMBER_DDPM, NUMBER_STEPS = 10_000, 2_000, 1_000
@@ -36,6 +36,8 @@ SHOWN = 64
 """Pictures in the grid of samples."""
 
 Progress = Callable[[str, int, int], None]
+Reference = Callable[[], Features]
+"""Features of the reference pictures, looked at when they are first asked for, and once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,15 +107,21 @@ def evaluate(
             f"{reals.name} are {reals.reference.images.shape}. Name pictures of its own size with "
             "--data."
         )
+
+    @cache
+    def reference() -> Features:
+        images = reals.reference_images()
+        return extractor([images], len(images), partial(progress, "looking at the real pictures"))
+
     findings = Findings(warnings=source.warnings)
-    findings |= _drawn(source, reals, extractor, request, progress)
+    findings |= _drawn(source, reals, extractor, request, reference, progress)
     if source.model is not None and "model" in request.groups:
         findings |= diagnostics.examine(
             source.model, reals.reference_images(NUMBER_EXAMINED), reals.train_images(),
             seed=request.seed, progress=partial(progress, "examining the model"),
         )  # fmt: skip
     if "steps" in request.groups:
-        findings |= _by_steps(source, reals, extractor, request, progress)
+        findings |= _by_steps(source, extractor, request, reference, progress)
     return Record(
         key=key,
         kgen=version,
@@ -136,8 +144,9 @@ def evaluate(
 
 
 def _drawn(
-    source: Source, reals: Reals, extractor: Extractor, request: Request, progress: Progress
-) -> Findings:
+    source: Source, reals: Reals, extractor: Extractor, request: Request, reference: Reference,
+    progress: Progress,
+) -> Findings:  # fmt: skip
     """Draw the pictures, and measure what can be said of pictures alone."""
     first = _First(memorisation.MOST)
     lots = source.draw(request.n, request.seed, partial(progress, "drawing pictures"))
@@ -150,7 +159,7 @@ def _drawn(
     images = first.images()
     findings = Findings(pictures={"samples": images[:SHOWN]})
     if measured:
-        findings |= _compared(generated, reals, extractor, request, progress)
+        findings |= _compared(generated, reference(), reals, extractor, request, progress)
     if "memorisation" in request.groups:
         findings |= memorisation.examine(
             reals.train.images, reals.reference.images, ArrayImages(images), seed=request.seed,
@@ -180,35 +189,36 @@ class _First:
 
 
 def _compared(
-    generated: Features, reals: Reals, extractor: Extractor, request: Request, progress: Progress
-) -> Findings:
+    generated: Features, reference: Features, reals: Reals, extractor: Extractor,
+    request: Request, progress: Progress,
+) -> Findings:  # fmt: skip
     """Compare features with those of real pictures, and of the Gaussian generator's."""
-    reference, train = reals.reference_images(), reals.train_images(request.n)
-    total = len(reference) + len(train) + request.n
-    looking = partial(progress, "looking at real pictures and the Gaussian generator's")
+    train = reals.train_images(request.n)
+    total = len(train) + request.n
+    looking = partial(progress, "looking at floor and bar")
 
     def look(chunks: Iterable[np.ndarray], before: int) -> Features:
         return extractor(chunks, total, lambda done, total: looking(before + done, total))
 
     gaussian = fit_gaussian(ArrayImages(reals.train_images()))
-    features = look([reference], 0)
-    floor = look([train], len(reference))
-    bar = look(gaussian.draw(request.n, request.seed), len(reference) + len(train))
+    floor = look([train], 0)
+    bar = look(gaussian.draw(request.n, request.seed), len(train))
     progress("comparing", 0, 1)
     return measure(
-        features, generated, floor=floor, bar=bar, seed=request.seed,
+        reference, generated, floor=floor, bar=bar, seed=request.seed,
         class_names=_class_names(reals, extractor) if extractor.has_classes else None,
     )  # fmt: skip
 
 
 def _by_steps(
-    source: Source, reals: Reals, extractor: Extractor, request: Request, progress: Progress
-) -> Findings:
+    source: Source, extractor: Extractor, request: Request, reference: Reference,
+    progress: Progress,
+) -> Findings:  # fmt: skip
     """Measure how the quality of a ddpm depends on the number of its sampling steps."""
-    if not isinstance(source.model, DDPM):
+    if not (isinstance(source, RunSource) and isinstance(source.model, DDPM)):
         return Findings()
-    reference = reals.reference_images()
-    moments = Moments.of(extractor([reference], len(reference)).features)
+    moments = Moments.of(reference().features)
+    options = {name: value for name, value in source.options.items() if name != "num_steps"}
 
     def distance(images: np.ndarray) -> float:
         return frechet_distance(moments, Moments.of(extractor([images], len(images)).features))
@@ -216,10 +226,11 @@ def _by_steps(
     curve = ddpm.steps_curve(
         source.model, distance, n=min(request.n, NUMBER_STEPS), seed=request.seed,
         y_label=f"FD-{extractor.name}", progress=partial(progress, "drawing with fewer steps"),
+        **options,
     )  # fmt: skip
     return Findings(
         series={"quality_by_steps": curve},
-        pictures={"steps": ddpm.steps_pictures(source.model, seed=request.seed)},
+        pictures={"steps": ddpm.steps_pictures(source.model, seed=request.seed, **options)},
     )
 
 

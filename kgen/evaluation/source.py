@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -95,14 +95,19 @@ class Drawing(Source):
 class RunSource(Drawing):
     """A trained run, that draws by its model in Keras.
 
+    Attributes:
+        options: of its sampler.
+
     Args:
         run: finished, or with a checkpoint.
         model: loaded from it.
-        num_steps: network calls of a ddpm for a picture; None is its usual number.
+        options: of a ddpm's sampler, as for :meth:`kgen.models.ddpm.DDPM.plan`.
+
+    Raises:
+        KgenError: they are no sampler's.
     """
 
-    def __init__(self, run: Run, model: GenerativeModel, num_steps: int | None = None):
-        options: dict[str, Any] = {} if num_steps is None else {"num_steps": num_steps}
+    def __init__(self, run: Run, model: GenerativeModel, options: Mapping[str, Any] = {}):
         plan = model.plan(**options) if run.config.family == "ddpm" else None  # type: ignore[attr-defined]
         summary = run.summary()
         super().__init__(
@@ -111,19 +116,19 @@ class RunSource(Drawing):
                 kind="run",
                 family=run.config.family,
                 path=str(run.path),
-                sampler=f"{plan.name}, {plan.num_steps} steps" if plan else None,
+                sampler=f"{plan.title}, {plan.num_steps} steps" if plan else None,
                 parameters=drawing_part(model).count_params(),
                 training_seconds=summary.get("seconds"),
             ),
             model.image_shape,
-            f"{weights_hash(run)} {plan.name if plan else ''} {plan.num_steps if plan else ''}",
+            f"{weights_hash(run)} {plan.title if plan else ''} {plan.num_steps if plan else ''}",
         )
         self.model = model
-        self._options = options
+        self.options = options
 
     def lot(self, count: int, seed: int, progress: Progress) -> np.ndarray:
         """Draw with the model."""
-        return self.model.generate(count, seed=seed, progress=progress, **self._options)  # type: ignore[union-attr]
+        return self.model.generate(count, seed=seed, progress=progress, **self.options)  # type: ignore[union-attr]
 
 
 class PictureSource(Source):

@@ -10,14 +10,13 @@ import numpy as np
 from keras import ops
 
 from kgen import noise as host_noise
-from kgen import samplers
+from kgen import sampler_options, samplers
 from kgen.config import DDPMConfig
 from kgen.layers.noise_schedule import NoiseSchedule
 from kgen.models.generative import GenerativeModel, Noise, Progress, following, to_uint8
 from kgen.networks import build_denoiser, call
-from kgen.option import unknown_name
 from kgen.pictures import BATCH
-from kgen.sampler_options import ETA, FEW_STEPS, SAMPLERS
+from kgen.sampler_plans import PLANS, SamplerPlan
 from kgen.schedule import timesteps
 from kgen.step import Objective
 
@@ -131,41 +130,27 @@ class DDPM(GenerativeModel):
         """
         return self.in_batches(self._denoise, images, t, eps, progress=progress)
 
-    def plan(
-        self,
-        sampler: str = SAMPLERS[0],
-        num_steps: int | None = None,
-        eta: float | None = None,
-        variance: str = "fixed_small",
-        spacing: str = "trailing",
-    ) -> samplers.SamplerPlan:
+    def plan(self, spacing: str = "trailing", **options: Any) -> SamplerPlan:
         """Choose a sampler and its steps.
 
         Args:
-            sampler: ``dpmpp`` (Lu et al. 2022, DPM-Solver++, Algorithm 2), ``ddim`` (Song et al.
-                2021, eq. 12) or ``ddpm`` (Ho et al. 2020, Algorithm 2).
-            num_steps: network calls, at most `num_timesteps`; None is 25 of dpmpp and 50 of the
-                others, or fewer in a shorter chain.
-            eta: noise of dpmpp and ddim; 0 is none, 1 as much as DDPM's small variance. None is 1
-                of dpmpp, 0 of ddim.
-            variance: DDPM's, ``fixed_small`` (beta_tilde) or ``fixed_large`` (beta).
             spacing: which timesteps are visited, see :func:`kgen.schedule.timesteps`.
+            **options: ``sampler``: ``dpmpp`` (the default; Lu et al. 2022, DPM-Solver++, Algorithm
+                2), ``ddim`` (Song et al. 2021, eq. 12) or ``ddpm`` (Ho et al. 2020, Algorithm 2);
+                ``num_steps``: network calls, at most `num_timesteps`, by default 25 of dpmpp, 50
+                of ddim, all of ddpm, or fewer in a shorter chain;
+                ``eta``: noise of dpmpp and ddim, 0 for none (the default of ddim) to 1 for as much
+                as DDPM's small variance (the default of dpmpp);
+                ``variance``: DDPM's, ``fixed_small`` (beta_tilde, the default) or ``fixed_large``
+                (beta).
 
         Raises:
-            KgenError: a name or number is out of range.
+            KgenError: a name or number is out of range, or an option is another sampler's.
         """
         length = self.settings.num_timesteps
-        ts = timesteps(length, num_steps or min(FEW_STEPS.get(sampler, 50), length), spacing)
-        eta = ETA.get(sampler, 0.0) if eta is None else eta
-        tables = self.schedule.tables
-        match sampler:
-            case "dpmpp":
-                return samplers.dpmpp_plan(tables, ts, eta)
-            case "ddim":
-                return samplers.ddim_plan(tables, ts, eta)
-            case "ddpm":
-                return samplers.ddpm_plan(tables, ts, variance)
-        raise unknown_name("sampler", sampler, list(SAMPLERS))
+        settled = sampler_options.settle(options, length)
+        make, num_steps = PLANS[settled.pop("sampler")], settled.pop("num_steps")
+        return make(self.schedule.tables, timesteps(length, num_steps, spacing), **settled)
 
     def generate(
         self, n: int, *, seed: int = 0, start: int = 0, progress: Progress | None = None,

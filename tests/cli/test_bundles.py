@@ -167,6 +167,18 @@ def test_generate_writes_a_grid_files_or_arrays(kgen, tmp_path):
         assert (arrays["images"] == bundle.generate(5, seed=7, precision="fp16")).all()
 
 
+def test_generate_takes_other_steps_and_noise_of_a_diffusion_model(kgen, fails, tmp_path):
+    bundle = make(tmp_path / "b", "ddpm")
+    result = kgen("generate", "b", "--num-steps", 7, "--eta", 0.5)
+    assert result.stdout.strip() == "b-fp32-num-steps-7-eta-0.5-seed0.png"
+    kgen("generate", "b", "-n", 2, "--num-steps", 7, "--eta", 0.5, "--out", "two.npz")
+    with np.load("two.npz") as arrays:
+        expected = bundle.generate(2, num_steps=7, eta=0.5)
+        assert (arrays["images"] == expected).all()
+    make(tmp_path / "g")
+    assert "belong to a ddpm" in fails("generate", "g", "--eta", "1", status=1)
+
+
 def test_generate_writes_over_nothing(fails, kgen, tmp_path):
     make(tmp_path / "b")
     (tmp_path / "mine.png").write_text("mine")

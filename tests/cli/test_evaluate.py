@@ -65,6 +65,27 @@ def test_a_run_is_evaluated_and_the_same_question_is_answered_from_its_folder(
     assert "holds another evaluation" in fails("evaluate", family, "-n", "129", status=1)
 
 
+def test_a_sampler_is_chosen_for_what_has_one(kgen, fails, train):
+    for family in ("gan", "ddpm"):
+        train(family)
+    ddim = ["--sampler", "ddim", "--num-steps", "4", "--eta", "0.5", *FAST]
+    result = kgen("evaluate", "ddpm", *ddim, "--metrics", "quality,steps")
+    assert result.exit_code == 0, result.output
+    record = Record.read(Path(result.stdout.splitlines()[-1]).parent)
+    assert record.target.sampler == "ddim eta=0.5, 4 steps"
+    assert list(record.findings.series["quality_by_steps"].lines) == ["ddim eta=0.5"]
+    assert "A sampler belongs to a ddpm" in fails("evaluate", "gan", *ddim, status=1)
+    assert "A sampler belongs to a ddpm" in fails("compare", "gan", "gan", *ddim, status=1)
+    told = fails("evaluate", "ddpm", *ddim, "--variance", "fixed_large", status=1)
+    assert "--variance goes with --sampler ddpm" in told
+
+    assert kgen("compare", "gan", "ddpm", *ddim, "--metrics", "quality").exit_code == 0
+    folders = (cache_folder() / "evaluations").iterdir()
+    assert {Record.read(folder).target.sampler for folder in folders} == {
+        None, "ddim eta=0.5, 4 steps",
+    }  # fmt: skip
+
+
 def test_real_pictures_are_good_and_noise_is_not(kgen):
     real = data.load("embedded", split="test").images.gather(np.arange(2000))
     np.savez("real.npz", images=real)

@@ -60,10 +60,16 @@ def test_autoencoder_is_sampled_with_a_word_of_warning(kgen, trained):
 @pytest.mark.parametrize(
     ("options", "passed", "name"),
     [
-        ([], {"sampler": "dpmpp", "num_steps": 25}, "sample-4-dpmpp25-seed0"),
+        ([], {"sampler": "dpmpp", "num_steps": 25, "eta": 1.0}, "sample-4-dpmpp25-seed0"),
+        (["--eta", "1"], {"sampler": "dpmpp", "num_steps": 25, "eta": 1.0},
+         "sample-4-dpmpp25-seed0"),
+        (["--sampler", "ddim"], {"sampler": "ddim", "num_steps": 50, "eta": 0.0},
+         "sample-4-ddim50-seed0"),
         (["--num-steps", "9", "--eta", "0.5"], {"sampler": "dpmpp", "num_steps": 9, "eta": 0.5},
          "sample-4-dpmpp9-eta-0.5-seed0"),
-        (["--sampler", "ddpm"], {"sampler": "ddpm", "num_steps": 1000}, "sample-4-ddpm1000-seed0"),
+        (["--sampler", "ddpm"],
+         {"sampler": "ddpm", "num_steps": 1000, "variance": "fixed_small"},
+         "sample-4-ddpm1000-seed0"),
         (["--sampler", "ddpm", "--variance", "fixed_large", "--num-steps", "7"],
          {"sampler": "ddpm", "num_steps": 7, "variance": "fixed_large"},
          "sample-4-ddpm7-variance-fixed_large-seed0"),

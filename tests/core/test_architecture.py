@@ -43,6 +43,7 @@ WITHOUT_KERAS = (
     "kgen.noise",
     "kgen.presets",
     "kgen.run",
+    "kgen.sampler_plans",
     "kgen.schedule",
     "kgen_cli.main",
 )

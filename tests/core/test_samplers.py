@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from kgen.errors import KgenError
 from kgen.layers import NoiseSchedule
-from kgen.samplers import SamplerPlan, ddim_plan, ddpm_plan, dpmpp_plan, sample
+from kgen.sampler_plans import SamplerPlan, ddim_plan, ddpm_plan, dpmpp_plan
+from kgen.samplers import sample
 from kgen.schedule import ScheduleTables, betas, timesteps
 from tests.golden.values import GOLDEN
 

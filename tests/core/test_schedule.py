@@ -95,7 +95,8 @@ def test_clipped_log_variance_is_finite_wherever_there_are_two_steps():
 def test_a_respaced_chain_keeps_the_marginals_of_the_long_one():
     tables = ScheduleTables.from_betas(betas("linear", 1000))
     steps = timesteps(1000, 37)
-    assert_allclose(tables.respaced(steps).alpha_bars, tables.alpha_bars[steps], rtol=1e-12)
+    made = np.cumprod(1 - tables.respaced(steps).betas)
+    assert_allclose(made, tables.alpha_bars[steps], rtol=1e-12)
 
 
 def test_respacing_to_every_step_changes_nothing():
@@ -127,6 +128,15 @@ def test_tables_leave_the_callers_betas_alone():
 def test_impossible_betas_are_refused(bad):
     with pytest.raises(ValueError, match="Received: betas="):
         ScheduleTables.from_betas(np.array(bad))
+
+
+BAD_BARS = [[0.5, 0.5], [0.5, 0.6], [1.0, 0.5], [0.5, -0.1], [[0.1]], [], [np.nan]]
+
+
+@pytest.mark.parametrize("bad", BAD_BARS)
+def test_impossible_alpha_bars_are_refused(bad):
+    with pytest.raises(ValueError, match="Received: alpha_bars="):
+        ScheduleTables.from_alpha_bars(np.array(bad))
 
 
 @pytest.mark.parametrize(

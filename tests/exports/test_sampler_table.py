@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kgen import samplers, schedule
+from kgen import sampler_plans, samplers, schedule
 from kgen.config import DDPMConfig
 from kgen.errors import KgenError
 from kgen.models.ddpm import DDPM
@@ -41,8 +41,8 @@ def prediction(request):
 @pytest.mark.parametrize("kind", ["cosine", "linear"])
 @pytest.mark.parametrize(
     ("sampler", "name", "make"),
-    [("dpmpp", "dpmpp", samplers.dpmpp_plan), ("ddim", "ddim", samplers.ddim_plan),
-     ("ddpm", "ddim", samplers.ddim_plan)],
+    [("dpmpp", "dpmpp", sampler_plans.dpmpp_plan), ("ddim", "ddim", sampler_plans.ddim_plan),
+     ("ddpm", "ddim", sampler_plans.ddim_plan)],
 )  # fmt: skip
 def test_respaced_tables_are_their_samplers_plan(
     prediction, kind, num_steps, eta, sampler, name, make
@@ -121,7 +121,7 @@ def test_steps_and_eta_out_of_range_are_refused(steps, eta, told):
 
 @pytest.mark.parametrize(("num_steps", "eta"), [(2, None), (10, 0.7), (None, 1.0)])
 @pytest.mark.parametrize(
-    ("sampler", "make"), [("dpmpp", samplers.dpmpp_plan), ("ddim", samplers.ddim_plan)]
+    ("sampler", "make"), [("dpmpp", sampler_plans.dpmpp_plan), ("ddim", sampler_plans.ddim_plan)]
 )
 def test_a_bundle_draws_with_other_steps_as_kgens_sampler_does(
     num_steps, eta, sampler, make, tmp_path
@@ -129,11 +129,10 @@ def test_a_bundle_draws_with_other_steps_as_kgens_sampler_does(
     bundle = tiny_bundle.make(tmp_path, "ddpm", sampler=sampler)
     table = bundle.manifest.sampler
     steps = num_steps or table.num_steps
-    betas = 1 - np.array(table.alpha_bars) / np.append(1.0, table.alpha_bars[:-1])
-    tables = schedule.ScheduleTables.from_betas(betas)
-    plan = make(tables, schedule.timesteps(len(betas), steps), eta or 0.0)
-    session = bundle.session(bundle.entry("denoiser"))
     bars = np.array(table.alpha_bars)
+    tables = schedule.ScheduleTables.from_alpha_bars(bars)
+    plan = make(tables, schedule.timesteps(len(bars), steps), eta or 0.0)
+    session = bundle.session(bundle.entry("denoiser"))
 
     def predict_x0(xt, t):
         xt, t = ops.convert_to_numpy(xt), ops.convert_to_numpy(t)

@@ -115,7 +115,8 @@ class Bundle:
             runtime: ``onnxruntime`` or ``litert``; None takes what is installed.
             device: ``cpu`` or ``gpu``.
             num_steps: of a ddpm, in place of the table's; fewer are faster and coarser.
-            eta: of a ddpm, in place of the table's. With either, a ddpm's sampler is DDIM.
+            eta: of a ddpm, in place of the table's. With either, a table of the ddpm sampler is
+                one of ddim.
             progress: called with (steps done, steps in all).
 
         Returns:

@@ -14,6 +14,7 @@ from kgen.evaluation.diagnostics.timesteps import Strata, timesteps
 from kgen.evaluation.record import Findings, Series, Value
 from kgen.models.ddpm import DDPM
 from kgen.models.generative import Progress
+from kgen.sampler_options import ETA, SAMPLERS
 
 PICTURES = 256
 """Pictures at each single timestep, the same with the same noise, so that timesteps compare."""
@@ -56,7 +57,7 @@ def examine(
         progress: called with (pictures denoised, all that will be).
 
     Returns:
-        Values ``eps_mse``, ``linear_eps_mse``, ``vlb_bits_per_dim``; series ``eps_mse_by_t`` and
+        Values ``eps_mse``, ``vlb_bits_per_dim``; series ``eps_mse_by_t`` and
         ``vlb_by_t``, where t = 1 is the least noisy, as in the papers; pictures ``trajectory``,
         8 pictures in a row each, from noise on the left.
     """
@@ -107,7 +108,7 @@ def steps_curve(
         quality = float(measure(images))
         if math.isfinite(quality):
             points.append((float(steps), quality))
-    name = model.plan(num_steps=1, **options).name
+    name = model.plan(num_steps=1, **options).title
     return Series(
         x=tuple(steps for steps, _ in points),
         x_label="network calls for a picture",
@@ -122,9 +123,11 @@ def steps_pictures(
 ) -> np.ndarray:
     """Draw the same noise in each number of steps: uint8 (numbers * 8, h, w, c), a row for each.
 
-    Without noise in the steps: with it, each number would be another way to other pictures.
+    Without noise in the steps, where the sampler can do without: with it, each number would be
+    another way to other pictures.
     """
-    options = {"eta": 0.0, **options}
+    if options.get("sampler", SAMPLERS[0]) in ETA:
+        options = {**options, "eta": 0.0}
     numbers = tuple(s for s in numbers if s <= model.settings.num_timesteps)
     rows = [model.generate(SHOWN, seed=seed, num_steps=steps, **options) for steps in numbers]
     return np.concatenate(rows)
@@ -240,23 +243,22 @@ def _averages(denoiser: _Denoiser, held_out: np.ndarray, linear: Linear) -> Find
     eps_mse, terms = denoiser.look(images, strata.t.reshape(-1), stream=DRAW_STREAM)
     error, steps = strata.total(eps_mse), strata.total(terms)
     end = mean(bound.prior_term(tables, images / 127.5 - 1)).value / math.log(2)
-    bar = mean(linear.eps_mse(held_out, tables.alpha_bars))
-    value = Value(value=error.value / length, sd=(error.sd or 0.0) / length, bar=bar.value)
+    bar = mean(linear.eps_mse(held_out, tables.alpha_bars)).value
+    value = Value(value=error.value / length, sd=(error.sd or 0.0) / length, bar=bar)
     said = ()
     if end > NOTABLE:
         said = (
             f"The noisiest pictures of the chain still show {end:.2g} bits per dimension of the "
             "first, but drawing starts from pure noise: take more timesteps, or a larger beta_end.",
         )
-    if value.value > bar.value + _ERRORS * (value.sd or 0.0):
+    if value.value > bar + _ERRORS * (value.sd or 0.0):
         said += (
             f"Over all timesteps the error of the noise, {value.value:.3g}, is above that of the "
-            f"best linear denoiser ({bar.value:.3g}): train longer.",
+            f"best linear denoiser ({bar:.3g}): train longer.",
         )
     return Findings(
         values={
             "eps_mse": value,
-            "linear_eps_mse": bar,
             "vlb_bits_per_dim": Value(
                 value=end + steps.value / math.log(2), sd=(steps.sd or 0.0) / math.log(2)
             ),

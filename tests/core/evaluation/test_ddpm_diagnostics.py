@@ -219,6 +219,15 @@ def test_quality_is_measured_by_the_number_of_steps():
     assert series.lines == {"ddpm fixed_small": (drawn[0].std(), drawn[2].std())}
     np.testing.assert_array_equal(drawn[2], model.generate(5, num_steps=60, sampler="ddpm"))
     assert told[-1] == (67, 67)
-    shown = ddpm.steps_pictures(model, numbers=(2, 60, 100))
-    np.testing.assert_array_equal(shown[8:], model.generate(8, num_steps=60, eta=0.0))
+
+
+@pytest.mark.parametrize(
+    ("asked", "drawn"),
+    [({}, {"eta": 0.0}), ({"sampler": "ddim", "eta": 1.0}, {"sampler": "ddim", "eta": 0.0}),
+     ({"sampler": "ddpm"}, {"sampler": "ddpm"})],
+)  # fmt: skip
+def test_numbers_of_steps_are_shown_without_noise_where_there_can_be_none(asked, drawn):
+    model = build(Best, num_timesteps=60)
+    shown = ddpm.steps_pictures(model, numbers=(2, 60, 100), **asked)
+    np.testing.assert_array_equal(shown[8:], model.generate(8, num_steps=60, **drawn))
     assert len(shown) == 16
