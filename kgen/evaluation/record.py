@@ -21,7 +21,7 @@ from kgen.errors import KgenError
 from kgen.files import replacing, write_text
 
 METRICS, PICTURES, REPORT = "metrics.json", "pictures.npz", "report.html"
-SCHEMA = 1
+SCHEMA = 2
 # What damaged JSON, a damaged archive and values of another shape raise.
 UNREADABLE = (
     OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error,
@@ -220,12 +220,28 @@ class Record:
         text = json.dumps(self.to_mapping(), indent=2, allow_nan=False)
         write_text(folder / METRICS, text + "\n")
 
+    @staticmethod
+    def key_in(folder: Path) -> str | None:
+        """Read the key of what :meth:`write` wrote; None if there is nothing, or another schema.
+
+        Raises:
+            KgenError: it is damaged.
+        """
+        path = folder / METRICS
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return values["key"] if values.get("schema") == SCHEMA else None
+        except FileNotFoundError:
+            return None
+        except UNREADABLE as error:
+            raise _damaged(path, error) from error
+
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read what :meth:`write` wrote.
 
         Raises:
-            KgenError: it is not there, damaged, or of a newer kgen.
+            KgenError: it is not there, damaged, or of another kgen.
         """
         path = folder / METRICS
         try:
@@ -246,7 +262,12 @@ class Record:
                 f"An evaluation is a folder with {METRICS} and {PICTURES}. Received: {folder}."
             ) from error
         except UNREADABLE as error:
-            raise KgenError(f"{path} is not an evaluation: {error}. Evaluate again.") from error
+            raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> KgenError:
+    """Make the error for a file that is no evaluation."""
+    return KgenError(f"{path} is not an evaluation: {error}. Evaluate again.")
 
 
 def _series(values: Mapping[str, Any]) -> Series:

@@ -49,7 +49,7 @@ def examine(
         progress: called with (passes done, n k); an AE makes none.
 
     Returns:
-        Values ``reconstruction_mse``, ``pca_mse``, ``active_units``, ``latent_fit``; of a VAE also
+        Values ``reconstruction_mse``, ``active_units``, ``latent_fit``; of a VAE also
         ``elbo``, ``iwae``, ``bits_per_dim``, ``iwae_bits_per_dim``. Series ``latent_histogram``, of
         a VAE ``latent_kl``. Pictures ``reconstructions``: a picture, its reconstruction, the next.
     """
@@ -77,18 +77,18 @@ def _reconstruction(
         np.square((a.astype(np.float64) - b) / 255).mean()
         for a, b in zip(images, rebuilt, strict=True)
     ])  # fmt: skip
-    pca = mean(linear.pca_mse(images, means.shape[1]))
-    value = mean(errors, bar=pca.value)
+    pca = mean(linear.pca_mse(images, means.shape[1])).value
+    value = mean(errors, bar=pca)
     shown = spread(len(images), PAIRS)
     said = ()
-    if value.value > pca.value:
+    if value.value > pca:
         said = (
             f"Pictures are rebuilt worse (mean squared error {value.value:.3g}) than by PCA with "
-            f"as many latents ({pca.value:.3g}): the network is trained too little, or its "
+            f"as many latents ({pca:.3g}): the network is trained too little, or its "
             "latents are not used.",
         )
     return Findings(
-        values={"reconstruction_mse": value, "pca_mse": pca},
+        values={"reconstruction_mse": value},
         pictures={"reconstructions": np.stack([images[shown], rebuilt[shown]], axis=1).reshape(
             -1, *images.shape[1:]
         )},

@@ -146,15 +146,6 @@ VALUES: dict[str, Entry] = {
         "without a network. It says nothing of samples.",
         source="Baldi & Hornik (1989) for the comparison",
     ),
-    "pca_mse": Entry(
-        label="reconstruction error of PCA",
-        group="likelihood", better="neither", form=".4f", unit="mean square per pixel",
-        noise="none",
-        reading="What the best linear model with as many latents reaches: the bar for the "
-        "reconstruction error.",
-        caveat="It belongs to the data and the number of latents, not to the model.",
-        source="Baldi & Hornik (1989)",
-    ),
     "active_units": Entry(
         label="active latents",
         group="latents", better="neither", form=".0f", noise="none",
@@ -180,14 +171,6 @@ VALUES: dict[str, Entry] = {
         caveat="An average hides where it fails: see the curve by timestep. Models of different "
         "schedules do not compare by it.",
         source="Ho et al. (2020), eq. 14",
-    ),
-    "linear_eps_mse": Entry(
-        label="error of the best linear denoiser",
-        group="denoiser", better="neither", form=".4f", unit="mean square", noise="none",
-        reading="What a matrix reaches, by the mean and covariance of the training pictures: the "
-        "bar for the error of the predicted noise.",
-        caveat="It belongs to the data and the schedule, not to the model.",
-        source="the conditional mean of a Gaussian",
     ),
     "vlb_bits_per_dim": Entry(
         label="bits per dimension, variational bound",

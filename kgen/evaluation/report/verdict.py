@@ -29,10 +29,9 @@ def verdict(record: Record) -> tuple[str, ...]:
         said.append(_variety(values["coverage"]))
     if "copies" in values:
         said.append(_copies(values["copies"].value))
-    if {"reconstruction_mse", "pca_mse"} <= values.keys():
-        said.append(_rebuilding(values["reconstruction_mse"].value, values["pca_mse"].value))
-    if {"eps_mse", "linear_eps_mse"} <= values.keys():
-        said.append(_denoising(values["eps_mse"].value, values["linear_eps_mse"].value))
+    for name, say in (("reconstruction_mse", _rebuilding), ("eps_mse", _denoising)):
+        if name in values and (bar := values[name].bar) is not None:
+            said.append(say(values[name].value, bar))
     return tuple(said) or ("Nothing was measured that a verdict could rest on.",)
 
 

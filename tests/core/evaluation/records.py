@@ -147,7 +147,6 @@ def _vae(seed: int) -> Findings:
             "iwae": Value(value=631.2, sd=1.4),
             "bits_per_dim": Value(value=6.852, sd=0.003),
             "reconstruction_mse": Value(value=0.01044, sd=0.00008, bar=0.02045),
-            "pca_mse": Value(value=0.02045),
             "active_units": Value(value=16.0),
             "latent_fit": Value(value=0.061, sd=0.004),
         },
@@ -177,7 +176,6 @@ def _ddpm(seed: int) -> Findings:
     return Findings(
         values={
             "eps_mse": Value(value=0.0939, sd=0.0006, bar=0.1661),
-            "linear_eps_mse": Value(value=0.1661),
             "vlb_bits_per_dim": Value(value=3.91, sd=0.02),
         },
         series={

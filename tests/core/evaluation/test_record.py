@@ -63,6 +63,20 @@ def test_an_evaluation_of_another_schema_is_refused(tmp_path):
     assert "update kgen" in refused(tmp_path)
 
 
+def test_the_key_says_whether_a_folder_answers_a_question(tmp_path):
+    assert Record.key_in(tmp_path) is None
+    record = records.record()
+    record.write(tmp_path)
+    assert Record.key_in(tmp_path) == record.key
+    path = tmp_path / METRICS
+    values = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(values | {"schema": 1}), encoding="utf-8")
+    assert Record.key_in(tmp_path) is None  # it is of an older kgen, and is evaluated again
+    path.write_text("[]", encoding="utf-8")
+    with pytest.raises(KgenError, match="is not an evaluation"):
+        Record.key_in(tmp_path)
+
+
 def cut(values):
     return {name: value for name, value in values.items() if name != "protocol"}
 

@@ -109,13 +109,12 @@ def test_a_linear_autoencoder_rebuilds_as_pca_does():
     assert inside.sum() > 30
     linear_networks(model, u, u.T, np.zeros(LATENTS))
     found = vae.examine(model, HELD_OUT[inside], TRAIN)
-    value, pca = found.values["reconstruction_mse"], found.values["pca_mse"]
+    value = found.values["reconstruction_mse"]
     # rounding to grey levels adds 1/255^2 / 12 = 1.3e-6, more or less as the rounding falls: each
     # of its 500 or more products with an error of sd 0.05 has sd 6e-5, their mean 2.5e-6, twice it
-    assert_allclose(value.value, pca.value, atol=1.3e-6 + 2 * 4 * 2.5e-6)
-    assert value.bar == pca.value
+    assert_allclose(value.value, value.bar, atol=1.3e-6 + 2 * 4 * 2.5e-6)
     assert 0 < value.sd < value.value
-    assert set(found.values) == {"reconstruction_mse", "pca_mse", "active_units", "latent_fit"}
+    assert set(found.values) == {"reconstruction_mse", "active_units", "latent_fit"}
     assert set(found.series) == {"latent_histogram"}
     assert any("autoencoder does not ask" in sentence for sentence in found.warnings)
 
