@@ -18,6 +18,8 @@ Every engine has the same functions:
 - ``FOOTPRINT``: the memory that all of this takes.
 - ``average(pairs, decay)``: move each average of (weight, average) towards its weight.
 - ``Adam``: Keras's optimizer by the backend's fastest kernel; same state, same numbers.
+- ``group_norm(x, gamma, beta, groups, epsilon)``: what :class:`kgen.layers.norm.GroupNorm` does
+  without modulation, by a kernel of the backend; None where there is none that is faster.
 - ``compiled(model, function)``: the function, compiled for inference; it may read the model's
   variables and must not assign them.
 - ``synchronise(model)``: bring the variables up to date in the middle of an epoch.

@@ -118,6 +118,10 @@ class Adam(keras.optimizers.Adam):
         )
 
 
+def group_norm(*_: Any) -> None:
+    """Have no kernel: TensorFlow has none for groups."""
+
+
 def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of tensors that reads the model's variables."""
     # reduce_retracing would make shapes unknown, which disables layout optimisation on the CPU.

@@ -23,6 +23,15 @@ Node = Any
 """A `torch.fx.Node`. What its own attributes are declared to be is all that they could be."""
 
 
+def tensors(variables: list[Any]) -> list[torch.Tensor]:
+    """Return the tensors of Keras variables, outside of any scope that would give them others.
+
+    Keras's `value` asks each time in which scope and on which device it is: a millisecond in a step
+    that reads a network's variables six times.
+    """
+    return [variable._value for variable in variables]
+
+
 class Recorder:
     """A function of variables and tensors, recorded when it first sees the tensors' shapes.
 
@@ -46,12 +55,13 @@ class Recorder:
         leaves, structure = pytree.tree_flatten(arguments)
         key = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves if leaf is not None))
         if key not in self.recordings:
-            values = [variable.value for variable in self.variables]
-            self.recordings[key] = _record(self.function, values, leaves, structure)
+            self.recordings[key] = _record(
+                self.function, tensors(self.variables), leaves, structure
+            )
         recording = self.recordings[key]
         if recording is None:
-            return self.function([variable.value for variable in self.variables], *arguments)
-        values = [self.variables[i].value for i in recording.used]
+            return self.function(tensors(self.variables), *arguments)
+        values = tensors([self.variables[i] for i in recording.used])
         return recording.module(*values, *(leaf for leaf in leaves if leaf is not None))
 
 

@@ -5,6 +5,7 @@ from keras import ops
 from numpy.testing import assert_allclose
 
 from kgen.layers.norm import GroupNorm
+from kgen.step import engine
 from tests.core.layers.harness import check_layer, run
 
 pytestmark = pytest.mark.backend
@@ -76,6 +77,45 @@ def test_float16_pictures_whose_squares_overflow_are_normalised():
     y = ops.convert_to_numpy(ops.cast(y, "float32"))
     # float16 rounding of values up to 4
     assert_allclose(y, oracle(x, 2), rtol=2e-3, atol=2e-3)
+
+
+def loss_in_float64(weights, x, modulation, target):
+    kernel, bias, gamma, beta = weights
+    y = oracle(x @ kernel + bias, 4) * gamma + beta
+    if modulation is not None:
+        scale, shift = np.split(modulation.astype("float64"), 2, axis=-1)
+        y = y * (1 + scale[:, None, None]) + shift[:, None, None]
+    return np.square(y - target).mean()
+
+
+@pytest.mark.parametrize("way", ["kernel", "formula"])
+@pytest.mark.parametrize("modulated", [False, True])
+def test_gradients_are_those_of_central_differences(way, modulated, monkeypatch):
+    if way == "formula":
+        monkeypatch.setattr(engine(), "group_norm", lambda *_: None)
+    arrays = [pictures(), *([modulation()] if modulated else [])]
+    inputs = [keras.Input(array.shape[1:]) for array in arrays]
+    y = GroupNorm(4)(keras.layers.Dense(12)(inputs[0]), *inputs[1:])
+    model = keras.Model(inputs, y)
+    rng = np.random.Generator(np.random.Philox(5))
+    before = [rng.normal(size=weight.shape) for weight in model.weights]
+    target = rng.normal(size=(3, 5, 4, 12))
+    model.set_weights(before)
+    model.compile(keras.optimizers.SGD(1.0), loss="mse", jit_compile=False)
+    model.train_on_batch(arrays, target)
+    after = model.get_weights()
+
+    along = [rng.normal(size=weight.shape) for weight in before]
+    slope = -sum(((b - a) * d).sum() for b, a, d in zip(after, before, along, strict=True))
+    losses = [
+        loss_in_float64(
+            [a + h * d for a, d in zip(before, along, strict=True)],
+            arrays[0].astype("float64"), modulation() if modulated else None, target,
+        )
+        for h in (1e-5, -1e-5)
+    ]  # fmt: skip
+    # float32: sums of 240 products, and weights of size 1 that are moved by a hundredth of that
+    assert_allclose(slope, (losses[0] - losses[1]) / 2e-5, rtol=1e-4)
 
 
 def test_channels_that_do_not_divide_are_refused():
