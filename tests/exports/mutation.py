@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from onnx import numpy_helper
 
 from kgen_exports import proof
+from kgen_exports.graph import tensors
 from kgen_exports.manifest import FileEntry, Manifest
 from kgen_exports.runtime import Bundle, load
 from kgen_exports.runtime.bundle import digest
@@ -87,8 +88,8 @@ def edit_kernel(path: Path, layer: str, change: Change) -> None:
 
 
 def edit_initializer(model: onnx.ModelProto, name: str, change: Change) -> None:
-    """Change a stored array of an ONNX model."""
-    (tensor,) = (t for t in model.graph.initializer if t.name == name)
+    """Change a stored array of an ONNX model, of its main graph or of one inside of it."""
+    (tensor,) = (t for t in tensors(model) if t.name == name)
     before = numpy_helper.to_array(tensor)
     tensor.CopyFrom(numpy_helper.from_array(_changed(before, change), name))
 
