@@ -8,7 +8,7 @@ with PyTorch's kernels: nothing is compiled, and nothing but PyTorch is needed.
 What is written down is a `torch.fx` graph; :func:`simplify` takes out of it what need not be done.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ Node = Any
 """A `torch.fx.Node`. What its own attributes are declared to be is all that they could be."""
 
 
-def tensors(variables: list[Any]) -> list[torch.Tensor]:
+def tensors(variables: Iterable[Any]) -> list[torch.Tensor]:
     """Return the tensors of Keras variables, outside of any scope that would give them others.
 
     Keras's `value` asks each time in which scope and on which device it is: a millisecond in a step
