@@ -100,13 +100,12 @@ def _records(places: list[Place], asked: Asked, progress: PhaseProgress) -> "lis
     """
     from kgen.files import cache_folder
 
+    # A sampler is for the ddpms; where there is none, the first of the others says so.
     plain = replace(asked, sampler={})
-    drawn = [place.family == "ddpm" for place in places]
-    if not any(drawn):  # and then the first says why they do not fit
-        plain = asked
+    some = bool(asked.sampler) and any(place.family == "ddpm" for place in places)
     opened = [
-        Opened.of(place, asked if sampled else plain, progress)
-        for place, sampled in zip(places, drawn, strict=True)
+        Opened.of(place, plain if some and place.family != "ddpm" else asked, progress)
+        for place in places
     ]
     requests = [one.request(asked) for one in opened]
     n = min(request.n for request in requests)

@@ -1,9 +1,11 @@
 """The options that say how a diffusion model draws, for all commands that draw with one."""
 
+from collections.abc import Mapping
 from enum import Enum, StrEnum
 from typing import Any
 
 from kgen.option import Option
+from kgen.sampler_options import ETA, FEW_STEPS
 from kgen_cli.options import numbered, valued
 
 
@@ -22,6 +24,11 @@ class Variance(StrEnum):
     FIXED_LARGE = "fixed_large"
 
 
+def _each(numbers: Mapping[str, float]) -> str:
+    """Write a number for each sampler."""
+    return ", ".join(f"{name} {number:g}" for name, number in numbers.items())
+
+
 def sampler(
     panel: str, text: str = "dpmpp and ddim need few steps, dpmpp fewest; ddpm, the paper's, many."
 ) -> Any:
@@ -29,13 +36,13 @@ def sampler(
     return valued(text=text, default=Sampler.DPMPP, panel=panel, metavar="NAME")
 
 
-def num_steps(panel: str, default: str = "dpmpp 25, ddim 50, ddpm all") -> Any:
+def num_steps(panel: str, default: str = f"{_each(FEW_STEPS)}, ddpm all") -> Any:
     """Make the option --num-steps."""
     limits = Option(help="Network calls for a picture, at most the run's num_timesteps.", low=1)
     return numbered(limits=limits, default=default, panel=panel)
 
 
-def eta(panel: str, default: str = "dpmpp 1, ddim 0", text: str = "Noise of dpmpp and ddim") -> Any:
+def eta(panel: str, default: str = _each(ETA), text: str = "Noise of dpmpp and ddim") -> Any:
     """Make the option --eta."""
     limits = Option(help=f"{text}: 0 none, 1 as much as ddpm.", low=0, high=1)
     return numbered(limits=limits, kind=float, default=default, panel=panel)

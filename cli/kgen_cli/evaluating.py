@@ -12,7 +12,7 @@ from kgen.evaluation import EXTRACTORS, GROUPS
 from kgen.option import Option
 from kgen_cli import diffusion
 from kgen_cli.diffusion import Sampler, Variance, given
-from kgen_cli.options import config_options, dim, number
+from kgen_cli.options import config_options, dim, numbered
 from kgen_cli.request import MAX_SEED
 from kgen_cli.several import drawing_devices
 from kgen_cli.targets import Place, open_source, reals_of
@@ -27,14 +27,6 @@ if TYPE_CHECKING:
 PhaseProgress = Callable[[str, int, int], None]
 
 
-def _number(*names: str, limits: Option, default: str) -> Any:
-    """Make an option that takes a number in a range and is None unless given."""
-    text = limits.help + dim(f" [{limits.range_text()}; default: {default}]")
-    return typer.Option(
-        *names, help=text, show_default=False, metavar="INT", parser=number(int, limits)
-    )
-
-
 Data = Annotated[
     str | None,
     typer.Option(
@@ -45,14 +37,14 @@ Data = Annotated[
 ]  # fmt: skip
 Number = Annotated[
     int | None,
-    _number(
+    numbered(
         "-n", "--number", limits=Option(help="Pictures to draw.", low=100, high=10**6),
         default="10000; of a ddpm 2000; of a folder all, up to 10000",
     ),
 ]  # fmt: skip
 Seed = Annotated[
     int,
-    _number("--seed", limits=Option(help="Seed of the noise.", low=0, high=MAX_SEED), default="0"),
+    numbered("--seed", limits=Option(help="Seed of the noise.", low=0, high=MAX_SEED), default="0"),
 ]
 _DIFFUSION = "DDPM, or its exported files, which have a sampler and defaults of their own"
 SamplerName = Annotated[Sampler | None, diffusion.sampler(_DIFFUSION)]

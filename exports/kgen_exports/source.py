@@ -58,12 +58,13 @@ def _steps(bundle: Bundle, options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         KgenError: another sampler is asked for.
     """
-    table = bundle.manifest.sampler
-    for name in ("sampler", "variance"):
-        own = table and {"sampler": table.name, "variance": table.variance}[name]
-        if name in options and options[name] != own:
-            raise KgenError(
-                f"Exported files keep the sampler that they were exported with, {own}: its steps "
-                f"and eta can be others. Received: --{name} {options[name]} for {bundle.path}."
-            )
+    if (table := bundle.manifest.sampler) is not None:
+        for name, own in (("sampler", table.name), ("variance", table.variance)):
+            if options.get(name, own) != own:
+                kept = " ".join(filter(None, (table.name, table.variance)))
+                raise KgenError(
+                    f"Exported files keep the sampler that they were exported with, {kept}: its "
+                    f"steps and eta can be others. Received: --{name} {options[name]} for "
+                    f"{bundle.path}."
+                )
     return {name: options[name] for name in ("num_steps", "eta") if name in options}

@@ -8,6 +8,8 @@ from PIL import Image
 
 from kgen.device.spread import Spread
 from kgen.families import FAMILIES
+from kgen.sampler_options import SAMPLERS, VARIANCES
+from kgen_cli.diffusion import Sampler, Variance
 from kgen_cli.request import FAMILIES_OF
 
 
@@ -295,3 +297,7 @@ def test_unknown_run_says_how_to_list_them(fails):
 def test_no_run_of_a_family_says_how_to_make_one(fails):
     said = fails("sample", "vae", status=1)
     assert said == "There is no vae run under runs/. Train one with: kgen train vae"
+
+
+def test_the_options_know_every_sampler_and_variance():
+    assert (tuple(Sampler), tuple(Variance)) == (SAMPLERS, VARIANCES)
