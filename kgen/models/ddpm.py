@@ -130,27 +130,36 @@ class DDPM(GenerativeModel):
         """
         return self.in_batches(self._denoise, images, t, eps, progress=progress)
 
-    def plan(self, spacing: str = "trailing", **options: Any) -> SamplerPlan:
-        """Choose a sampler and its steps.
+    def plan(
+        self,
+        sampler: str | None = None,
+        num_steps: int | None = None,
+        eta: float | None = None,
+        variance: str | None = None,
+        spacing: str = "trailing",
+    ) -> SamplerPlan:
+        """Choose a sampler and its steps; None is what :mod:`kgen.sampler_options` says.
 
         Args:
+            sampler: ``dpmpp`` (the default; Lu et al. 2022, DPM-Solver++, Algorithm 2), ``ddim``
+                (Song et al. 2021, eq. 12) or ``ddpm`` (Ho et al. 2020, Algorithm 2).
+            num_steps: network calls, at most `num_timesteps`; by default 25 of dpmpp, 50 of ddim,
+                all of ddpm, or fewer in a shorter chain.
+            eta: noise of dpmpp and ddim: 0 is none (the default of ddim), 1 as much as DDPM's
+                small variance (the default of dpmpp).
+            variance: DDPM's, ``fixed_small`` (beta_tilde, the default) or ``fixed_large`` (beta).
             spacing: which timesteps are visited, see :func:`kgen.schedule.timesteps`.
-            **options: ``sampler``: ``dpmpp`` (the default; Lu et al. 2022, DPM-Solver++, Algorithm
-                2), ``ddim`` (Song et al. 2021, eq. 12) or ``ddpm`` (Ho et al. 2020, Algorithm 2);
-                ``num_steps``: network calls, at most `num_timesteps`, by default 25 of dpmpp, 50
-                of ddim, all of ddpm, or fewer in a shorter chain;
-                ``eta``: noise of dpmpp and ddim, 0 for none (the default of ddim) to 1 for as much
-                as DDPM's small variance (the default of dpmpp);
-                ``variance``: DDPM's, ``fixed_small`` (beta_tilde, the default) or ``fixed_large``
-                (beta).
 
         Raises:
             KgenError: a name or number is out of range, or an option is another sampler's.
         """
+        options = {"sampler": sampler, "num_steps": num_steps, "eta": eta, "variance": variance}
+        given = {name: value for name, value in options.items() if value is not None}
         length = self.settings.num_timesteps
-        settled = sampler_options.settle(options, length)
-        make, num_steps = PLANS[settled.pop("sampler")], settled.pop("num_steps")
-        return make(self.schedule.tables, timesteps(length, num_steps, spacing), **settled)
+        settled = sampler_options.settle(given, length)
+        make = PLANS[settled.pop("sampler")]
+        visited = timesteps(length, settled.pop("num_steps"), spacing)
+        return make(self.schedule.tables, visited, **settled)
 
     def generate(
         self, n: int, *, seed: int = 0, start: int = 0, progress: Progress | None = None,

@@ -63,3 +63,9 @@ def test_a_range_of_pictures_is_that_part_of_all(family, tmp_path):
         # A whole number of 0 to 255; a batch of another size may round the other way.
         some = model.generate(n, seed=7, start=start, **options).astype(int)
         assert np.abs(some - every[start : start + n]).max() <= 1
+
+
+def test_a_misspelt_option_is_not_passed_over(tmp_path):
+    model = models.build(tiny.config("ddpm", tmp_path), SHAPE)
+    with pytest.raises(TypeError, match="num_step"):
+        model.generate(1, num_step=3)
