@@ -13,18 +13,23 @@ def training_bytes(model: GenerativeModel, batch_size: int, *, on_cpu: bool) -> 
     """Estimate the peak of what training adds to a process that has its backend and its data.
 
     Within 25 % of the peaks that ``benchmarks/memory.py`` measured on a CPU, where it counts main
-    memory. Elsewhere it counts the device's, and was not compared with anything.
+    memory without the files of libraries: those are mapped, and the system takes them back at need.
+    Elsewhere it counts the device's, and was not compared with anything.
 
     Args:
         model: compiled; its `accumulate` says how much of a batch is computed at a time.
         batch_size: pictures in a step.
-        on_cpu: whether the computing is done in main memory, where programs and kernels are, too.
+        on_cpu: whether the computing is done in main memory, where graphs and compilers are, too.
     """
     # Variables, among them averages and the optimizers' moments, and a gradient: 4 bytes each.
     stored = [*checkpoint.variables(model), *model.trainable_variables]
     total = sum(4 * math.prod(variable.shape) for variable in stored)
-    # The whole batch, and its noise, as float32.
-    total += 2 * 4 * batch_size * math.prod(model.image_shape)
+    # The whole batch, and its noise, as float32. In parts they are laid out anew, and the gradients
+    # of the parts are summed up.
+    batch = 2 * 4 * batch_size * math.prod(model.image_shape)
+    total += batch
+    if model.accumulate > 1:
+        total += batch + sum(4 * math.prod(v.shape) for v in model.trainable_variables)
     footprint = engine().FOOTPRINT
     networks = model.trained_parts.values()
     outputs = sum(output_bytes(network) for network in networks)

@@ -8,8 +8,8 @@ class Footprint:
     """How a backend's peak memory follows from a model; fitted by ``benchmarks/memory.py --fit``.
 
     Attributes:
-        program: bytes of main memory that any first step takes: kernels that are loaded, threads,
-            the compiler's own.
+        program: bytes of main memory that any first step takes: threads, buffers, the compiler's
+            own. Not the libraries' files, which are mapped.
         layer: bytes of main memory for every layer: its share of a graph or a compiled program.
         activations: the peak of a step in units of all layers' outputs. 1 are the outputs
             themselves, which the backward pass needs; the rest are gradients on their way back,
