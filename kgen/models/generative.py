@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, ClassVar
 
 import keras
@@ -169,9 +170,10 @@ class GenerativeModel(keras.Model):
         logs: Logs = {}
         for objective in self.objectives(training=True):
             logs |= engine().descend(self, objective, batch, self.accumulate)
-        values = self._stack(logs)
-        self._advance(values)
-        return self._track(values)
+        means, decay = self._keep_books(logs)
+        for network, twin in self.averages:
+            engine().average(list(zip(network.weights, twin.weights, strict=True)), decay)
+        return means
 
     def assess(self, data: Any) -> Logs:
         """Compute the losses of a batch without learning from it.
@@ -210,8 +212,19 @@ class GenerativeModel(keras.Model):
         self.means.update_state(values)
         return self.means.result()
 
-    def _advance(self, values: Any) -> None:
-        """Count the step, note the first value that was not finite, and average the weights."""
+    @cached_property
+    def _keep_books(self) -> Callable[[Logs], tuple[Logs, Any]]:
+        """From a step's logs: the means of all since the last reset, and the averages' decay."""
+
+        def keep(logs: Logs) -> tuple[Logs, Any]:
+            values = self._stack(logs)
+            return self._track(values), self._advance(values)
+
+        counters = [self.step, self.first_bad_step]
+        return engine().recorded([*counters, *self.means.variables], keep)
+
+    def _advance(self, values: Any) -> Any:
+        """Count the step, and note the first value that was not finite; return the decay."""
         finite = ops.all(ops.isfinite(values))
         step, noted = (ops.convert_to_tensor(v) for v in (self.step, self.first_bad_step))
         bad = ops.logical_and(ops.logical_not(finite), noted < 0)
@@ -219,9 +232,7 @@ class GenerativeModel(keras.Model):
         self.step.assign(step + 1)
         # A fixed decay would remember the random start for 1 / (1 - decay) steps; this one grows.
         k = ops.cast(self.step, "float32")
-        decay = ops.minimum(self.ema_decay, (1.0 + k) / (10.0 + k))
-        for network, twin in self.averages:
-            engine().average(list(zip(network.weights, twin.weights, strict=True)), decay)
+        return ops.minimum(self.ema_decay, (1.0 + k) / (10.0 + k))
 
     # Pictures.
 

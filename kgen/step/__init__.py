@@ -22,6 +22,8 @@ Every engine has the same functions:
   without modulation, by a kernel of the backend; None where there is none that is faster.
 - ``compiled(model, function)``: the function, compiled for inference; it may read the model's
   variables and must not assign them.
+- ``recorded(variables, function)``: a function of tensors that reads and assigns these variables,
+  and no others, to be called in a step.
 - ``synchronise(model)``: bring the variables up to date in the middle of an epoch.
 """
 

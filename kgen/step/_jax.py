@@ -203,6 +203,11 @@ def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def recorded(variables: list[Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """Leave a part of a step as it is: the step is compiled as a whole."""
+    return function
+
+
 # Several devices.
 
 

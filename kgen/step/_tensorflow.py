@@ -128,5 +128,10 @@ def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     return tf.function(function, autograph=False)
 
 
+def recorded(variables: list[Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """Leave a part of a step as it is: the step is compiled as a whole."""
+    return function
+
+
 def synchronise(model: Any) -> None:
     """Do nothing: variables are always up to date on this backend."""

@@ -1,11 +1,11 @@
 """The step engine on PyTorch: `torch.autograd.grad`."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import keras
 import torch
-from torch.optim.adam import adam
 
 from kgen.step._torch_record import Recorder, tensors
 from kgen.step.footprint import Footprint
@@ -74,8 +74,7 @@ class _Gradient:
             gradients, logs, assigned = self.compute(tensors(self.variables), batch)
         else:
             gradients, logs, assigned = self.recorder(batch)
-        for i, value in assigned.items():
-            self.variables[i].assign(value)
+        _assign(self.variables, assigned)
         return gradients, logs
 
     def compute(self, values: list[Any], batch: Any) -> tuple[list[Any], Logs, dict[int, Any]]:
@@ -95,9 +94,21 @@ class _Gradient:
             gradients = torch.autograd.grad(
                 scaled, moving, materialize_grads=True, allow_unused=True
             )
-        after = [scope.get_current_value(variable) for variable in self.variables]
-        assigned = {i: a.detach() for i, a in enumerate(after) if a is not inside[i]}
+        assigned = _assigned(scope, self.variables, inside)
         return list(gradients), {name: log.detach() for name, log in logs.items()}, assigned
+
+
+def _assigned(scope: Any, variables: list[Any], values: list[Any]) -> dict[int, Any]:
+    """Return what was assigned in a scope that gave variables these values, by their places."""
+    after = [scope.get_current_value(variable) for variable in variables]
+    return {i: a.detach() for i, a in enumerate(after) if a is not values[i]}
+
+
+def _assign(variables: list[Any], values: dict[int, Any]) -> None:
+    """Assign to variables, by their places, in one call for all of them."""
+    if values:
+        targets = tensors([variables[i] for i in values])
+        torch._foreach_copy_(targets, list(values.values()))  # pyright: ignore[reportPrivateImportUsage]
 
 
 class _Gradients:
@@ -146,6 +157,15 @@ def average(pairs: list[tuple[Any, Any]], decay: Any) -> None:
 class Adam(keras.optimizers.Adam):
     """Keras's Adam, its state and its numbers, by PyTorch's fused kernel."""
 
+    @cached_property
+    def _schedule(self) -> Recorder:
+        """The rate as the schedule's function of the number of updates: twenty small operations."""
+        return Recorder(lambda values: self._learning_rate(values[0]), [self._iterations])
+
+    def _get_current_learning_rate(self) -> Any:
+        scheduled = isinstance(self._learning_rate, keras.optimizers.schedules.LearningRateSchedule)
+        return self._schedule() if scheduled else super()._get_current_learning_rate()
+
     @torch.no_grad()
     def _backend_update_step(
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
@@ -158,7 +178,7 @@ class Adam(keras.optimizers.Adam):
         # The kernel corrects before it adds epsilon, Keras after; at step "infinity" the kernel's
         # own corrections are 1, and those of the rate above are Keras's.
         never = torch.full((), 1e9, device=rate.device)
-        adam(
+        torch._fused_adam_(  # pyright: ignore[reportPrivateImportUsage]
             tensors(trainable_variables),
             # The kernel reads memory in order, whatever the strides of a convolution's gradient.
             [gradient.contiguous() for gradient in grads],
@@ -166,7 +186,6 @@ class Adam(keras.optimizers.Adam):
             tensors([self._velocities[index] for index in indices]),
             [],
             [never] * len(indices),
-            fused=True,
             amsgrad=False,
             beta1=self.beta_1,
             beta2=self.beta_2,
@@ -212,6 +231,26 @@ def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     def run(*tensors: Any) -> Any:
         with torch.no_grad():
             return recorder(*tensors)
+
+    return run
+
+
+def recorded(variables: list[Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """Record a part of a step: a function of tensors that reads and assigns variables."""
+
+    def stateless(values: list[Any], *tensors: Any) -> Any:
+        pairs = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=pairs) as scope:
+            returned = function(*tensors)
+        return returned, _assigned(scope, variables, values)
+
+    recorder = Recorder(stateless, variables)
+
+    def run(*tensors: Any) -> Any:
+        with torch.no_grad():
+            returned, assigned = recorder(*tensors)
+            _assign(variables, assigned)
+        return returned
 
     return run
 

@@ -277,6 +277,32 @@ def test_a_named_loss_is_found_out_in_the_first_step():
     assert number(model.a) == 1.0 - 0.5 * 4.0
 
 
+def test_a_recorded_part_of_a_step_reads_and_assigns_its_variables():
+    model = _duel()
+
+    def add(logs):
+        model.a.assign(model.a + logs["loss"])
+        return {"loss": 2.0 * model.a}, model.a - model.b
+
+    recorded = engine().recorded([model.a, model.b], add)
+
+    def update(data):
+        logs, difference = recorded({"loss": ops.mean(data[0])})
+        model.b.assign(difference)
+        return logs
+
+    model.update = update
+    step = engine().stepper(model)
+    a, b = 1.0, 0.0
+    for mean in (0.5, 4.0, -1.0):
+        logs = step((np.full((4,), mean, np.float32),))
+        a += mean
+        b = a - b
+        assert number(logs["loss"]) == 2.0 * a
+    engine().synchronise(model)
+    assert (number(model.a), number(model.b)) == (a, b)
+
+
 def test_a_model_that_is_compiled_again_moves_what_its_new_optimizer_moves():
     model = _duel()
     x = (np.ones((4,), np.float32),)
