@@ -22,6 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _jax_cache = tempfile.TemporaryDirectory(prefix="kgen-jax-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _jax_cache.name)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+# Compiling is most of their time on JAX: the code may be slow.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # The suite's tensors are small: on a machine of many cores more threads only wait for each other.
 _threads = str(min(4, os.cpu_count() or 1))
 for _name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
