@@ -16,7 +16,8 @@ def measured():
     """Train the default VAE a few steps in a process each, by 1 and by 8 parts of a batch."""
     overrides = {"training.batch_size": BATCH, "data.validation": 0.0}
     with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("XLA_FLAGS", raising=False)  # the compiler of the tests needs less than users'
+        # The compiler's work is part of the peak, and the tests' own flags spare it some.
+        environment.delenv("XLA_FLAGS", raising=False)
         return {
             parts: benchmark.measure(
                 keras.backend.backend(),
