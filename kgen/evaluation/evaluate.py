@@ -120,6 +120,9 @@ def evaluate(
             source.model, reals.reference_images(NUMBER_EXAMINED), reals.train_images(),
             seed=request.seed, progress=partial(progress, "examining the model"),
         )  # fmt: skip
+        if isinstance(source, RunSource) and isinstance(source.model, DDPM):
+            rows = ddpm.trajectory_pictures(source.model, seed=request.seed, **source.options)
+            findings |= Findings(pictures={"trajectory": rows})
     if "steps" in request.groups:
         findings |= _by_steps(source, extractor, request, reference, progress)
     return Record(

@@ -57,6 +57,8 @@ def test_a_run_is_evaluated_and_the_same_question_is_answered_from_its_folder(
     )
     assert record.protocol.split == "test"
     assert len(record.findings.pictures["samples"]) == 64
+    if family == "ddpm":
+        assert len(record.findings.pictures["trajectory"]) == 64
     json.loads((report.parent / "metrics.json").read_text())
 
     monkeypatch.setattr("kgen.evaluation.evaluate.evaluate", None)  # not called again

@@ -58,16 +58,12 @@ def examine(
 
     Returns:
         Values ``eps_mse``, ``vlb_bits_per_dim``; series ``eps_mse_by_t`` and
-        ``vlb_by_t``, where t = 1 is the least noisy, as in the papers; pictures ``trajectory``,
-        8 pictures in a row each, from noise on the left.
+        ``vlb_by_t``, where t = 1 is the least noisy, as in the papers.
     """
     linear = Linear.fit(train)
     denoiser = _Denoiser(model, seed, progress, total=_work(model, len(held_out)))
     found = _by_timestep(denoiser, held_out, linear)
-    found |= _averages(denoiser, held_out, linear)
-    frames = model.trajectory(SHOWN, FRAMES, seed=seed)
-    rows = frames.swapaxes(0, 1).reshape(-1, *frames.shape[2:])
-    return only_finite(found | Findings(pictures={"trajectory": rows}))
+    return only_finite(found | _averages(denoiser, held_out, linear))
 
 
 def steps_curve(
@@ -116,6 +112,21 @@ def steps_curve(
         lines={name: tuple(quality for _, quality in points)},
         log_x=True,
     )
+
+
+def trajectory_pictures(model: DDPM, *, seed: int = 0, **options: Any) -> np.ndarray:
+    """Draw pictures at moments of their way: uint8 (pictures * moments, h, w, c), 8 of each.
+
+    A picture is a row, from noise on the left. A sampler of fewer steps shows some of them twice.
+
+    Args:
+        model: trained.
+        seed: of the noise.
+        **options: of :meth:`kgen.models.ddpm.DDPM.plan`.
+    """
+    frames = model.trajectory(SHOWN, FRAMES, seed=seed, **options)
+    moments = np.linspace(0, len(frames) - 1, FRAMES).round().astype(int)
+    return frames[moments].swapaxes(0, 1).reshape(-1, *frames.shape[2:])
 
 
 def steps_pictures(

@@ -189,16 +189,20 @@ def test_timesteps_are_drawn_uniformly(length):
     assert len(chosen) == min(length, len(chosen)) <= timesteps.TIMESTEPS + 2
 
 
-def test_pictures_of_a_trajectory_lie_in_rows_and_progress_is_told(few):
-    told = []
+@pytest.mark.parametrize("asked", [{}, {"sampler": "ddim", "num_steps": 3, "eta": 0.5}])
+def test_pictures_of_a_trajectory_lie_in_rows(asked):
     model = build(Best, num_timesteps=20)
-    found = ddpm.examine(
-        model, gaussian_pictures(40), gaussian_pictures(64, 1), seed=3,
+    rows = ddpm.trajectory_pictures(model, seed=3, **asked).reshape(8, 8, *SHAPE)
+    np.testing.assert_array_equal(rows[:, -1], model.generate(8, seed=3, **asked))
+    assert rows[:, 0].std() > 1.5 * rows[:, -1].std()  # from N(0, 1), cut off, to N(0, 0.04)
+
+
+def test_progress_is_told(few):
+    told = []
+    ddpm.examine(
+        build(Best, num_timesteps=20), gaussian_pictures(40), gaussian_pictures(64, 1),
         progress=lambda done, total: told.append((done, total)),
     )  # fmt: skip
-    rows = found.pictures["trajectory"].reshape(8, 8, *SHAPE)
-    np.testing.assert_array_equal(rows[:, -1], model.generate(8, seed=3))
-    assert rows[:, 0].std() > 1.5 * rows[:, -1].std()  # from N(0, 1), cut off, to N(0, 0.04)
     assert told[-1][0] == told[-1][1]
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
