@@ -171,8 +171,7 @@ class GenerativeModel(keras.Model):
         for objective in self.objectives(training=True):
             logs |= engine().descend(self, objective, batch, self.accumulate)
         means, decay = self._keep_books(logs)
-        for network, twin in self.averages:
-            engine().average(list(zip(network.weights, twin.weights, strict=True)), decay)
+        self._average(decay)
         return means
 
     def assess(self, data: Any) -> Logs:
@@ -233,6 +232,11 @@ class GenerativeModel(keras.Model):
         # A fixed decay would remember the random start for 1 / (1 - decay) steps; this one grows.
         k = ops.cast(self.step, "float32")
         return ops.minimum(self.ema_decay, (1.0 + k) / (10.0 + k))
+
+    def _average(self, decay: Any) -> None:
+        """Move the weight averages towards the weights."""
+        for network, twin in self.averages:
+            engine().average(list(zip(network.weights, twin.weights, strict=True)), decay)
 
     # Pictures.
 

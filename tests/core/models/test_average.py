@@ -19,7 +19,7 @@ def test_the_average_of_a_constant_is_one_minus_the_product_of_the_decays(decay,
     twin.set_weights([np.zeros(w.shape, np.float32) for w in twin.weights])
     steps = 20
     for _ in range(steps):
-        model._advance(ops.convert_to_tensor([0.0]))
+        model._average(model._advance(ops.convert_to_tensor([0.0])))
     k = np.arange(1, steps + 1)
     expected = 1 - np.prod(np.minimum(decay, (1 + k) / (10 + k)))
     # float32 rounding of twenty updates
