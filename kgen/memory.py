@@ -39,9 +39,14 @@ def training_bytes(model: GenerativeModel, batch_size: int, *, on_cpu: bool) -> 
     return total
 
 
+_VIEWS = (keras.layers.InputLayer, keras.layers.Reshape, keras.layers.Flatten)
+"""Layers whose output lies in the memory of another's."""
+
+
 def output_bytes(network: keras.Model) -> int:
-    """Sum the bytes of every layer's output for one picture."""
-    outputs = [o for layer in network.layers for o in keras.tree.flatten(layer.output)]
+    """Sum the bytes of every layer's output for one picture; a view takes none."""
+    makers = [layer for layer in network.layers if not isinstance(layer, _VIEWS)]
+    outputs = [o for layer in makers for o in keras.tree.flatten(layer.output)]
     return sum(math.prod(o.shape[1:]) * (2 if "16" in o.dtype else 4) for o in outputs)
 
 
