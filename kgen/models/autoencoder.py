@@ -148,7 +148,8 @@ class Autoencoder(GenerativeModel):
 
     def decode(self, z: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         """Turn latents float32 (n, latent_dim) into uint8 pictures: the mean of p(x | z)."""
-        return to_uint8(self.in_batches(self._decode, z, progress=progress), 0.0, 1.0)
+        levels = partial(to_uint8, low=0.0, high=1.0)
+        return self.in_batches(self._decode, z, progress=progress, finish=levels)
 
     def generate(
         self, n: int, *, seed: int = 0, start: int = 0, progress: Progress | None = None

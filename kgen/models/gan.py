@@ -137,7 +137,8 @@ class GAN(GenerativeModel):
 
     def decode(self, z: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         """Turn latents float32 (n, latent_dim) into uint8 pictures (n, height, width, channels)."""
-        return to_uint8(self.in_batches(self._decode, z, progress=progress), -1.0, 1.0)
+        levels = partial(to_uint8, low=-1.0, high=1.0)
+        return self.in_batches(self._decode, z, progress=progress, finish=levels)
 
     @cached_property
     def _decode(self) -> Callable[..., Any]:

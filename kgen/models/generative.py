@@ -240,8 +240,14 @@ class GenerativeModel(keras.Model):
 
     # Pictures.
 
-    def in_batches(self, function: Callable[..., Any], *arrays: np.ndarray, batch_size: int = BATCH,
-            progress: Progress | None = None) -> np.ndarray:  # fmt: skip
+    def in_batches(
+        self,
+        function: Callable[..., Any],
+        *arrays: np.ndarray,
+        batch_size: int = BATCH,
+        progress: Progress | None = None,
+        finish: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
+    ) -> np.ndarray:
         """Apply a compiled function of tensors to arrays, batch by batch.
 
         Args:
@@ -250,6 +256,8 @@ class GenerativeModel(keras.Model):
             batch_size: largest number of rows at a time; short batches are padded, so that one
                 compiled shape serves all.
             progress: called with (rows done, n).
+            finish: applied to the rows of each batch: what makes them smaller does so before there
+                are many.
         """
         n = len(arrays[0])
         size = min(batch_size, n)
@@ -259,7 +267,7 @@ class GenerativeModel(keras.Model):
             missing = size - len(rows[0])
             padded = [np.concatenate([r, np.repeat(r[-1:], missing, axis=0)]) for r in rows]
             tensors = [ops.convert_to_tensor(p) for p in padded]
-            outputs.append(ops.convert_to_numpy(function(*tensors))[: size - missing])
+            outputs.append(finish(ops.convert_to_numpy(function(*tensors))[: size - missing]))
             if progress:
                 progress(min(start + size, n), n)
         return np.concatenate(outputs)
