@@ -218,25 +218,11 @@ def group_norm(x: Any, gamma: Any, beta: Any, groups: int, epsilon: float) -> An
 
 def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Record a function of tensors that reads the model's variables; it records no gradients."""
-
-    variables = model.variables
-
-    def stateless(values: list[Any], *tensors: Any) -> Any:
-        pairs = list(zip(variables, values, strict=True))
-        with keras.StatelessScope(state_mapping=pairs):
-            return function(*tensors)
-
-    recorder = Recorder(stateless, variables)
-
-    def run(*tensors: Any) -> Any:
-        with torch.no_grad():
-            return recorder(*tensors)
-
-    return run
+    return recorded(model.variables, function)
 
 
 def recorded(variables: list[Any], function: Callable[..., Any]) -> Callable[..., Any]:
-    """Record a part of a step: a function of tensors that reads and assigns variables."""
+    """Record a function of tensors that reads and assigns variables; it records no gradients."""
 
     def stateless(values: list[Any], *tensors: Any) -> Any:
         pairs = list(zip(variables, values, strict=True))
