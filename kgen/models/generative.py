@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kgen.models.means import Means
 from kgen.option import Section
 from kgen.pictures import BATCH, to_uint8
 from kgen.step import Objective, engine
@@ -293,30 +294,6 @@ class GenerativeModel(keras.Model):
             f"{type(self).__name__} is not a function of pictures. Call one of its parts "
             f"({', '.join(self.parts)}), or generate(n)."
         )
-
-
-class Means(keras.metrics.Metric):
-    """Running means of several scalars, as one metric: Keras's own take ten operations a scalar.
-
-    Args:
-        names: of the scalars, in the order in which :meth:`update_state` gets them.
-    """
-
-    def __init__(self, names: tuple[str, ...]):
-        super().__init__(name="means", dtype="float32")
-        self.names = names
-        self.total = self.add_variable((len(names),), keras.initializers.Zeros(), name="total")
-        self.count = self.add_variable((), keras.initializers.Zeros(), name="count")
-
-    def update_state(self, values: Any) -> None:
-        """Add one step's values, float32 (number of names,)."""
-        self.total.assign(self.total + values)
-        self.count.assign(self.count + 1.0)
-
-    def result(self) -> Logs:
-        """Return the means since the last reset by name, float32 scalars; 0 before any step."""
-        means = self.total / ops.maximum(self.count, 1.0)
-        return dict(zip(self.names, ops.unstack(means, len(self.names)), strict=True))
 
 
 def following(seed: Any) -> Any:

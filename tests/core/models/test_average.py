@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 
 from kgen import models
-from kgen.models.generative import Means
+from kgen.models.means import Means
 from tests.core import tiny
 
 pytestmark = pytest.mark.backend
