@@ -122,15 +122,18 @@ def _gan(model: Any) -> int:
 
     In a discriminator's turn the generator is only called; the discriminator reads real and fake
     pictures, with a gradient penalty also moved ones, and with dropout the real ones again. In the
-    generator's turn gradients pass through the discriminator.
+    generator's turn gradients pass through the discriminator, which reads the real pictures once
+    more if it compares them with fakes.
     """
     c = model.settings
     readings = 2
     if c.gradient_penalty:
         readings += 2 if c.dropout else 1
     turn = work(model.generator).forward + readings * work(model.discriminator).both
-    judged = work(model.discriminator, trained=False, differentiable=True)
-    return c.discriminator_steps * turn + work(model.generator).both + judged.both
+    judged = work(model.discriminator, trained=False, differentiable=True).both
+    if model.relativistic:
+        judged += work(model.discriminator).forward
+    return c.discriminator_steps * turn + work(model.generator).both + judged
 
 
 def _vae(model: Any) -> int:

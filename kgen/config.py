@@ -45,7 +45,11 @@ class GANConfig(Section):
     ] = 0.3
     loss: Annotated[
         str,
-        Option(help="Generator's loss.", choices=("non_saturating", "minimax"), flag="--gan-loss"),
+        Option(
+            help="Loss of the game; relativistic compares each real picture with a fake one.",
+            choices=("non_saturating", "minimax", "relativistic"),
+            flag="--gan-loss",
+        ),
     ] = "non_saturating"
     discriminator_steps: Annotated[
         int, Option(help="Discriminator updates for each generator update (k).", low=1, high=100)

@@ -16,6 +16,10 @@ def _mean_softplus(logits: Any) -> Any:
     return ops.mean(ops.softplus(ops.cast(logits, "float32")))
 
 
+def _difference(a: Any, b: Any) -> Any:
+    return ops.cast(a, "float32") - ops.cast(b, "float32")
+
+
 def minimax_discriminator(real_logits: Any, fake_logits: Any) -> Any:
     """Train D to tell real from fake: ``-(E log D(x) + E log(1 - D(G(z))))``.
 
@@ -46,6 +50,34 @@ def non_saturating_generator(fake_logits: Any) -> Any:
     Source: Goodfellow et al. (2014), section 3.
     """
     return _mean_softplus(-fake_logits)
+
+
+def relativistic_discriminator(real_logits: Any, fake_logits: Any) -> Any:
+    """Train D to tell which of two pictures is the real one: ``-E log sigmoid(l_real - l_fake)``.
+
+    Each real picture is compared with one fake. At D's optimum for a given G it is
+    ``log 2 - JS(p q, q p)``, of the pair and of the pair in the wrong order: log 2 = 0.693 when
+    fakes are indistinguishable. The best logit is that of :func:`minimax_discriminator` plus any
+    constant, which no difference shows.
+
+    Source: Jolicoeur-Martineau (2019), section 4.1; Huang et al. (2024), eq. 2.
+
+    Args:
+        real_logits: float (B,) or (B, 1).
+        fake_logits: same shape, one for each real picture.
+    """
+    return _mean_softplus(_difference(fake_logits, real_logits))
+
+
+def relativistic_generator(real_logits: Any, fake_logits: Any) -> Any:
+    """Train G so that D takes the fake for the real one: ``-E log sigmoid(l_fake - l_real)``.
+
+    The same game with the labels turned round, as the non-saturating loss is for the first one: its
+    gradient is largest where D is sure.
+
+    Source: Jolicoeur-Martineau (2019), section 4.1; Huang et al. (2024), eq. 2.
+    """
+    return _mean_softplus(_difference(real_logits, fake_logits))
 
 
 def gradient_penalty(logits: Any, moved_logits: Any, distance: float) -> Any:

@@ -174,12 +174,13 @@ class Monitor:
 
     def _draw(self, epoch: int) -> None:
         """Draw the epoch's grid, from the same noise every time, and the curves."""
-        images = self.setup.model.preview(self.run.config.output.grid)
+        model = self.setup.model
+        images = model.preview(self.run.config.output.grid)
         if not self.over.writes:
             return
         path = self.run.samples / f"epoch-{epoch:04d}.png"
         pictures.save_png(path, pictures.grid(images))
-        plots.save_figure(self.run.curves_file, plots.curves(self.rows))
+        plots.save_figure(self.run.curves_file, plots.curves(self.rows, model.references))
         self.reporter.wrote(path)
 
     def save_checkpoint(self) -> None:

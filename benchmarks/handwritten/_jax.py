@@ -104,7 +104,7 @@ class GAN(Loop):
             d, adam = apply(self.recipe, state["d"], g, state["d_adam"], rates[0])
             state = state | others | {"d": d, "d_adam": adam}
         grad = jax.value_and_grad(self.g_loss, has_aux=True)
-        (losses["g_loss"], others), g = grad(state["g"], state, z[-1])
+        (losses["g_loss"], others), g = grad(state["g"], state, real, z[-1])
         g, adam = apply(self.recipe, state["g"], g, state["g_adam"], rates[1])
         return state | others | {"g": g, "g_adam": adam}, losses
 
@@ -115,17 +115,30 @@ class GAN(Loop):
         real_logits, d_other = read(d, state["d_other"], {"image": real}, training=True)
         fake = jax.lax.stop_gradient(fake)
         fake_logits, d_other = read(d, d_other, {"image": fake}, training=True)
-        whole = loss = jax.nn.softplus(-real_logits).mean() + jax.nn.softplus(fake_logits).mean()
+        if self.pairs:
+            whole = loss = jax.nn.softplus(fake_logits - real_logits).mean()
+        else:
+            whole = loss = (
+                jax.nn.softplus(-real_logits).mean() + jax.nn.softplus(fake_logits).mean()
+            )
         if weight := self.model.settings.gradient_penalty:
             moved_logits, d_other = read(d, d_other, {"image": real + 0.1 * move}, training=True)
             whole = loss + 0.5 * weight * jnp.square((moved_logits - real_logits) / 0.1).mean()
         return whole, (loss, {"d_other": d_other, "g_other": g_other})
 
-    def g_loss(self, g: Any, state: State, z: Any) -> Any:
+    @property
+    def pairs(self) -> bool:
+        """Whether each real picture is compared with a fake one."""
+        return self.model.settings.loss == "relativistic"
+
+    def g_loss(self, g: Any, state: State, real: Any, z: Any) -> Any:
         """Compute the generator's loss."""
         fake, g_other = self.draw(g, state["g_other"], z)
         read = self.model.discriminator.stateless_call
         logits, d_other = read(state["d"], state["d_other"], {"image": fake}, training=True)
+        if self.pairs:
+            real_logits, d_other = read(state["d"], d_other, {"image": real}, training=True)
+            logits -= real_logits
         return jax.nn.softplus(-logits).mean(), {"d_other": d_other, "g_other": g_other}
 
     def draw(self, g: Any, g_other: Any, z: Any) -> Any:

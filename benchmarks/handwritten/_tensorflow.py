@@ -84,6 +84,7 @@ class GAN(Loop):
     def update(self, images: Any, rates: list[Any], noise: dict[str, Any]) -> dict[str, Any]:
         """Descend once."""
         c, d, g = self.model.settings, self.model.discriminator, self.model.generator
+        pairs = c.loss == "relativistic"
         real = tf.cast(images, tf.float32) / 127.5 - 1.0
         z = noise.get("z")
         if z is None:
@@ -98,9 +99,12 @@ class GAN(Loop):
                 tape.watch(self.of_d)
                 real_logits = d({"image": real}, training=True)
                 fake_logits = d({"image": fake}, training=True)
-                d_loss = tf.reduce_mean(tf.nn.softplus(-real_logits)) + tf.reduce_mean(
-                    tf.nn.softplus(fake_logits)
-                )
+                if pairs:
+                    d_loss = tf.reduce_mean(tf.nn.softplus(fake_logits - real_logits))
+                else:
+                    d_loss = tf.reduce_mean(tf.nn.softplus(-real_logits)) + tf.reduce_mean(
+                        tf.nn.softplus(fake_logits)
+                    )
                 whole = d_loss
                 if c.gradient_penalty and moves is not None:
                     moved_logits = d({"image": real + 0.1 * moves[turn]}, training=True)
@@ -110,6 +114,8 @@ class GAN(Loop):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.of_g)
             fake_logits = d({"image": g({"z": z[-1]}, training=True)}, training=True)
+            if pairs:
+                fake_logits -= d({"image": real}, training=True)
             g_loss = tf.reduce_mean(tf.nn.softplus(-fake_logits))
         self.g_adam.apply(tape.gradient(g_loss, self.of_g), rates[1])
         return {"d_loss": d_loss, "g_loss": g_loss}

@@ -98,7 +98,8 @@ class GAN(Loop):
         self.g: Any = setting.place(Generator.of(model.generator, model))
         self.d: Any = setting.place(Discriminator.of(model.discriminator, model))
         super().__init__(recipe, setting, self.g)
-        self.c, self.g_adam, self.d_adam = c, self.adam(self.g), self.adam(self.d)
+        self.c, self.pairs = c, c.loss == "relativistic"
+        self.g_adam, self.d_adam = self.adam(self.g), self.adam(self.d)
 
     def update(self, images: Any, noise: dict[str, np.ndarray]) -> Any:
         """Descend once."""
@@ -110,7 +111,9 @@ class GAN(Loop):
             whole, d_loss = self.d_losses(real, z[turn], move)
             self.descend(whole, self.d_adam, "discriminator")
         with self.setting.autocast():
-            g_loss = F.softplus(-self.d(self.g(z[-1]))).mean()
+            fake_logits = self.d(self.g(z[-1]))
+            ahead = fake_logits - self.d(real) if self.pairs else fake_logits
+            g_loss = F.softplus(-ahead).mean()
         self.descend(g_loss, self.g_adam)
         return {"d_loss": d_loss, "g_loss": g_loss.detach()}
 
@@ -120,7 +123,10 @@ class GAN(Loop):
             with torch.no_grad():
                 fake = self.g(z)
             real_logits, fake_logits = self.d(real), self.d(fake)
-            loss = whole = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+            if self.pairs:
+                loss = whole = F.softplus(fake_logits - real_logits).mean()
+            else:
+                loss = whole = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
             if self.c.gradient_penalty:
                 moved = real + 0.1 * (torch.randn_like(real) if move is None else move)
                 slope = (self.d(moved) - real_logits) / 0.1

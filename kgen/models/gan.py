@@ -51,9 +51,21 @@ class GAN(GenerativeModel):
         )
 
     @property
+    def relativistic(self) -> bool:
+        """Whether the discriminator judges pairs: its logits are then known up to a constant."""
+        return self.settings.loss == "relativistic"
+
+    @property
     def parts(self) -> dict[str, keras.Model]:
         """The generator that draws pictures (the average), and the discriminator."""
         return {"generator": self.ema_generator, "discriminator": self.discriminator}
+
+    @property
+    def references(self) -> dict[str, tuple[float, str]]:
+        """What a discriminator says that can only guess, as at the equilibrium."""
+        # Goodfellow et al. (2014), theorem 1: two answers a turn. Of a pair it is one.
+        guess = (np.log(2), "log 2") if self.relativistic else (np.log(4), "log 4")
+        return {"d_loss": guess, "d_real": (0.5, "")}
 
     def scale(self, images: Any) -> Any:
         """Map uint8 to [-1, 1], the range of the generator's tanh."""
@@ -112,12 +124,15 @@ class GAN(GenerativeModel):
         fake = ops.stop_gradient(call(self.generator, training, z=z, label=labels))
         real_logits = call(self.discriminator, training, image=real, label=labels)
         fake_logits = call(self.discriminator, training, image=fake, label=labels)
-        loss = losses.minimax_discriminator(real_logits, fake_logits)
-        logs = {
-            "d_loss": loss,
-            "d_real": ops.mean(ops.sigmoid(real_logits)),
-            "d_fake": ops.mean(ops.sigmoid(fake_logits)),
-        }
+        if self.relativistic:
+            # D judges pairs: what it says of a picture is what it says beside its partner.
+            loss = losses.relativistic_discriminator(real_logits, fake_logits)
+            ahead = real_logits - fake_logits
+            said = ops.sigmoid(ahead), ops.sigmoid(-ahead)
+        else:
+            loss = losses.minimax_discriminator(real_logits, fake_logits)
+            said = ops.sigmoid(real_logits), ops.sigmoid(fake_logits)
+        logs = {"d_loss": loss, "d_real": ops.mean(said[0]), "d_fake": ops.mean(said[1])}
         if weight := self.settings.gradient_penalty:
             if self.settings.dropout:
                 # Two readings under different dropout differ whatever the slope: do without it.
@@ -132,7 +147,11 @@ class GAN(GenerativeModel):
         """How badly the generator fools the discriminator, by the loss that `loss` names."""
         fake = call(self.generator, training, z=noise["z"][-1], label=labels)
         fake_logits = call(self.discriminator, training, image=fake, label=labels)
-        loss = losses.GENERATOR_LOSSES[self.settings.loss](fake_logits)
+        if self.relativistic:
+            real_logits = call(self.discriminator, training, image=real, label=labels)
+            loss = losses.relativistic_generator(real_logits, fake_logits)
+        else:
+            loss = losses.GENERATOR_LOSSES[self.settings.loss](fake_logits)
         return loss, {"g_loss": loss}
 
     def decode(self, z: np.ndarray, progress: Progress | None = None) -> np.ndarray:
@@ -154,7 +173,8 @@ class GAN(GenerativeModel):
         """Ask the discriminator about pictures uint8 (n, h, w, c).
 
         Returns:
-            float32 (n,), logits: sigmoid of them is the probability that a picture is real.
+            float32 (n,), logits: sigmoid of them is the probability that a picture is real; of a
+            `relativistic` discriminator sigmoid of their difference that the first of two is.
         """
         return self.in_batches(self._discriminate, images).reshape(len(images))
 

@@ -99,6 +99,11 @@ class GenerativeModel(keras.Model):
     def parts(self) -> dict[str, keras.Model]:
         """The networks by name."""
 
+    @property
+    def references(self) -> dict[str, tuple[float, str]]:
+        """Levels to compare scalars of `log_names` with, by their names: (value, words)."""
+        return {}
+
     @abstractmethod
     def scale(self, images: Any) -> Any:
         """Map uint8 pictures to the float32 range that the family works in."""

@@ -1,6 +1,6 @@
 """Training curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,6 @@ class Panel:
         names: what each is called in the legend, where there are several.
         unit: of the vertical axis.
         limits: of the vertical axis, where the values have natural ones.
-        reference: (value, words) of a line to compare with.
     """
 
     title: str
@@ -30,7 +29,6 @@ class Panel:
     names: tuple[str, ...] = ()
     unit: str = ""
     limits: tuple[float, float | None] | None = None
-    reference: tuple[float, str] | None = None
 
 
 PANELS = (
@@ -39,8 +37,6 @@ PANELS = (
         columns=("d_loss", "g_loss"),
         names=("discriminator", "generator"),
         unit="nats",
-        # Goodfellow et al. (2014), theorem 1.
-        reference=(float(np.log(4)), "log 4"),
     ),
     Panel(
         title="What D says",
@@ -48,7 +44,6 @@ PANELS = (
         names=("D(real)", "D(fake)"),
         unit="probability of real",
         limits=(0.0, 1.0),
-        reference=(0.5, ""),
     ),
     Panel(title="Loss", columns=("loss",)),
     Panel(title="Error of the predicted noise", columns=("eps_mse",), unit="mean square"),
@@ -72,7 +67,9 @@ NOT_DRAWN = {"epoch", "step", "seconds", "images_per_second", "bits_per_dim"}
 
 
 @styled
-def curves(rows: Sequence[dict[str, float]]) -> Figure:
+def curves(
+    rows: Sequence[dict[str, float]], references: Mapping[str, tuple[float, str]] | None = None
+) -> Figure:
     """Draw a run's history: a panel for each group of metrics, over the epochs.
 
     Solid lines are means over the training batches of an epoch, dashed ones (`val_`) are measured
@@ -80,6 +77,7 @@ def curves(rows: Sequence[dict[str, float]]) -> Figure:
 
     Args:
         rows: `Run.history()`, one mapping per epoch with `epoch` and the metrics.
+        references: (value, words) of a line to compare a metric with, by its name.
     """
     panels = _panels(rows)
     across = min(3, max(len(panels), 1))
@@ -88,6 +86,9 @@ def curves(rows: Sequence[dict[str, float]]) -> Figure:
     for index, panel in enumerate(panels):
         axes = figure.add_subplot(down, across, index + 1)
         _draw_panel(axes, panel, rows)
+        for column in panel.columns:
+            if references and column in references:
+                _draw_reference(axes, *references[column])
         if index >= len(panels) - across:
             axes.set_xlabel("epoch")
     return figure
@@ -124,11 +125,6 @@ def _draw_panel(axes: Axes, panel: Panel, rows: Sequence[dict[str, float]]) -> N
                 # Where colours tell metrics apart, dashes are held-out pictures in any colour.
                 grey = Line2D([], [], linestyle="--", color=GREY)
                 handles[label] = grey if panel.names and style == "--" else line
-    if panel.reference:
-        value, words = panel.reference
-        axes.axhline(value, color=GREY, linewidth=1, linestyle=":")
-        axes.annotate(words, (1, value), xycoords=axes.get_yaxis_transform(), ha="right",
-                      va="bottom", size=8, color=GREY)  # fmt: skip
     axes.set_xlim(0, max(np.nanmax(epochs), 1) * 1.02)
     axes.margins(y=0.1)
     if panel.limits:
@@ -138,6 +134,13 @@ def _draw_panel(axes: Axes, panel: Panel, rows: Sequence[dict[str, float]]) -> N
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=panel.unit == "number"))
     _legend(axes, handles)
+
+
+def _draw_reference(axes: Axes, value: float, words: str) -> None:
+    """Draw a line to compare with."""
+    axes.axhline(value, color=GREY, linewidth=1, linestyle=":")
+    axes.annotate(words, (1, value), xycoords=axes.get_yaxis_transform(), ha="right",
+                  va="bottom", size=8, color=GREY)  # fmt: skip
 
 
 def _legend(axes: Axes, handles: dict[str, Line2D]) -> None:

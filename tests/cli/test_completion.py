@@ -11,7 +11,7 @@ from kgen_cli import main
     [
         ("kgen tr", ["train"]),
         ("kgen train ", ["gan", "ae", "vae", "ddpm"]),
-        ("kgen train gan --gan-loss ", ["non_saturating", "minimax"]),
+        ("kgen train gan --gan-loss ", ["non_saturating", "minimax", "relativistic"]),
         ("kgen train gan --discriminator-s", ["--discriminator-steps"]),
         ("kgen train vae --preset ", ["quick", "paper", "notes", "gpu"]),
         ("kgen sample ", ["gan", "ae", "vae", "ddpm", "runs/gan-a", "runs/vae-b"]),

@@ -25,6 +25,13 @@ CASES = {
         # What fits a run of 10 steps is 0: no average.
         "optimizer__ema_decay": 0.9,
     },
+    "gan-relativistic": {
+        "family": "gan",
+        "model__loss": "relativistic",
+        "model__gradient_penalty": 0.5,
+        "model__dropout": 0.0,
+        "optimizer__ema_decay": 0.9,
+    },
     "vae": {"family": "vae", "model__prior": "normal", "model__likelihood": "gaussian_learned"},
     "vae-flow": {
         "family": "vae",

@@ -31,6 +31,7 @@ configs = {
 configs["gan, dropout, two turns"] = tiny.config(
     "gan", folder, model__dropout=0.5, model__discriminator_steps=2, model__gradient_penalty=0.5
 )
+configs["gan, relativistic"] = tiny.config("gan", folder, model__loss="relativistic")
 configs["vae, N(0, I)"] = tiny.config("vae", folder, model__prior="normal")
 for name, config in configs.items():
     setup = training.prepare(config)
@@ -74,7 +75,8 @@ def counts(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", [
-    "gan", "vae", "vae-notes", "ddpm", "gan, dropout, two turns", "vae, N(0, I)",
+    "gan", "vae", "vae-notes", "ddpm", "gan, dropout, two turns", "gan, relativistic",
+    "vae, N(0, I)",
     *(
         f"layers, trained={trained}, differentiable={differentiable}"
         for trained in (False, True) for differentiable in (False, True)

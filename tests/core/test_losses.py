@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 from numpy.testing import assert_allclose
-from scipy import stats
+from scipy import integrate, stats
 
 from kgen import losses
 from tests.golden.values import GOLDEN
@@ -76,10 +76,60 @@ def test_only_the_saturating_loss_goes_flat_where_fakes_are_rejected():
     assert_allclose(slope(losses.non_saturating_generator), -1, rtol=1e-3)
 
 
+def pair_loss(theta: float, scale: float = 1.0) -> float:
+    """Integrate -log sigmoid(scale (l*(x) - l*(y))) over x ~ N(0, 1) and y ~ N(theta, 1).
+
+    l*(x) - l*(y) = theta (y - x) is N(theta^2, 2 theta^2).
+    """
+
+    def at(u):
+        return stats.norm.pdf(u) * np.logaddexp(0, -scale * (theta**2 + np.sqrt(2) * theta * u))
+
+    return integrate.quad(at, -12, 12)[0]
+
+
+@pytest.mark.parametrize("theta", [0.5, 1.0, 2.0])
+def test_at_the_optimum_a_relativistic_discriminator_loses_log_2_minus_js_of_the_pair(theta):
+    # The order of a pair is one bit: p(x) q(y) and q(x) p(y), equally likely.
+    def js(x, y):
+        right, wrong = (stats.norm.pdf(a) * stats.norm.pdf(b, theta) for a, b in ((x, y), (y, x)))
+        return right * np.log(2 * right / (right + wrong))
+
+    expected = np.log(2) - integrate.dblquad(js, -9, 9 + theta, -9, 9 + theta)[0]
+    assert_allclose(pair_loss(theta), expected, rtol=1e-6)
+    real, fake = optimal_logits(theta)
+    pairs = np.random.default_rng(0).permutation(len(fake))
+    loss = value(losses.relativistic_discriminator(real, fake[pairs]))
+    # 200,000 pairs, whose losses have a standard deviation of 1 at most
+    assert_allclose(loss, expected, atol=0.01)
+
+
+def test_no_discriminator_of_pairs_that_is_more_or_less_sure_beats_the_optimum():
+    best = pair_loss(1.0)
+    for scale in (0.9, 0.99, 1.01, 1.1):
+        assert pair_loss(1.0, scale) > best
+
+
+def test_the_relativistic_losses_are_one_game_that_knows_no_constant():
+    real, fake = optimal_logits(1.0)
+    discriminator = value(losses.relativistic_discriminator(real, fake))
+    assert_allclose(value(losses.relativistic_discriminator(real + 3, fake + 3)), discriminator)
+    assert_allclose(value(losses.relativistic_generator(fake, real)), discriminator)
+    zeros = np.zeros((8, 1), "float32")
+    assert_allclose(value(losses.relativistic_discriminator(zeros, zeros)), np.log(2), rtol=1e-6)
+    # each fake is compared with its own real picture
+    real, fake = np.float32([[1], [5]]), np.float32([[0], [6]])
+    expected = (np.log1p(np.exp(-1)) + np.log1p(np.exp(1))) / 2
+    assert_allclose(value(losses.relativistic_discriminator(real, fake)), expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("logit", [-1e4, 1e4])
 def test_certainty_overflows_nothing_even_in_half_precision(logit):
     logits = ops.convert_to_tensor(np.full((4, 1), logit), dtype="float16")
     assert np.isfinite(value(losses.minimax_discriminator(logits, logits)))
+    for loss in (losses.relativistic_discriminator, losses.relativistic_generator):
+        assert np.isfinite(value(loss(logits, -logits)))  # a difference of 2e4 fits in float16
+        assert np.isfinite(value(loss(5 * logits, -5 * logits)))  # 1e5 does not
     for loss in losses.GENERATOR_LOSSES.values():
         assert np.isfinite(value(loss(logits)))
 

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.backend
 
 PLAIN = {
     "gan": CASES["gan"],
+    "gan-relativistic": CASES["gan-relativistic"],
     # Colours: with one channel, blocks of pixels are in the same order everywhere.
     "vae": {"family": "vae", "data__channels": 3},
     "vae-notes": {
@@ -42,7 +43,8 @@ def made(case, folder, **setting):
     ours = training.prepare(config)
     stir(ours.model)
     recipe = Recipe.of(config, ours.plan.ema_decay, ours.plan.total_steps, compiled=False)
-    return config, ours, plain.build(case, ours.model, recipe, Setting(**setting))
+    network = case.removesuffix("-relativistic")
+    return config, ours, plain.build(network, ours.model, recipe, Setting(**setting))
 
 
 def stir(model):

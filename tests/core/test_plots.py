@@ -60,8 +60,10 @@ def test_curves_draw_the_rows_of_training_and_of_held_out_pictures():
 
 def test_curves_of_a_gan_compare_its_two_players_with_the_optimum():
     row = {"epoch": 1, "d_loss": 1.2, "g_loss": 0.9, "d_real": 0.6, "d_fake": 0.4}
-    losses, answers = plots.curves([row, {**row, "epoch": 2}]).axes
+    references = {"d_loss": (np.log(4), "log 4"), "d_real": (0.5, ""), "elbo": (1.0, "")}
+    losses, answers = plots.curves([row, {**row, "epoch": 2}], references).axes
     assert [line.get_ydata()[0] for line in losses.lines] == [1.2, 0.9, pytest.approx(np.log(4))]
+    assert [text.get_text() for text in losses.texts] == ["log 4"]
     assert [line.get_ydata()[0] for line in answers.lines] == [0.6, 0.4, 0.5]
     assert answers.get_ylim() == (0, 1)
 

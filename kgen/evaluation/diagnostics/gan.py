@@ -23,6 +23,8 @@ RIGHT = 0.99
 KNOWN = 0.05
 """A discriminator that is right so much more often about its training pictures knows them."""
 _ERRORS = 3.0  # standard errors within which a share is taken for what it is compared with
+_FAR = 700.0  # logits of a certain 0 or 1, short of overflow
+_HALVINGS = 64  # of an interval, to the last bit of its middle
 _SIMULATIONS = 32  # draws of labels that tell how miscalibrated a calibrated discriminator looks
 
 WALK_STREAM, FLOOR_DOMAIN = 2**40, 19
@@ -40,7 +42,8 @@ def examine(
     """Measure a GAN by its discriminator, on unseen pictures, and by walks through its latents.
 
     The discriminator is asked about as many generated pictures as real ones, rounded to grey levels
-    both, drawn by the averaged generator as all pictures of the model are.
+    both, drawn by the averaged generator as all pictures of the model are. One that judges pairs
+    (`relativistic`) has logits up to a constant: it gets the one that fits these pictures best.
 
     Args:
         model: trained.
@@ -63,6 +66,9 @@ def examine(
     fake = model.discriminate(model.generate(n, seed=seed, progress=report(0)))
     real = model.discriminate(held_out[spread(len(held_out), n)])
     known = model.discriminate(train[spread(len(train), n)])
+    if model.relativistic:
+        middle = intercept(real, fake)
+        real, fake, known = real - middle, fake - middle, known - middle
     found = _accuracy(real, fake, known)
     found |= _calibration(real, fake, seed)
     found |= _walks(lambda z: model.decode(z, report(n)), model.settings.latent_dim, seed)
@@ -99,12 +105,33 @@ def _accuracy(real: np.ndarray, fake: np.ndarray, known: np.ndarray) -> Findings
     )
 
 
+def intercept(real: np.ndarray, fake: np.ndarray) -> float:
+    """Return the constant c for which sigmoid(logit - c) tells real from generated ones best.
+
+    The maximum of the likelihood, where the probabilities' sum is the number of real pictures: the
+    intercept of a logistic regression whose slope is 1.
+
+    Args:
+        real, fake: logits (n,) each.
+    """
+    logits = np.concatenate([real, fake]).astype(np.float64)
+    low, high = logits.min() - _FAR, logits.max() + _FAR
+    for _ in range(_HALVINGS):  # the sum falls as c grows
+        middle = (low + high) / 2
+        low, high = (middle, high) if _sigmoid(logits - middle).sum() > len(real) else (low, middle)
+    return float((low + high) / 2)
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logits.astype(np.float64).clip(-_FAR, _FAR)))
+
+
 def _calibration(real: np.ndarray, fake: np.ndarray, seed: int) -> Findings:
     """Compare what the discriminator says with how often it is so.
 
     The `bias` of the error is that of a discriminator whose every probability is right.
     """
-    p = 1 / (1 + np.exp(-np.concatenate([real, fake]).astype(np.float64).clip(-700, 700)))
+    p = _sigmoid(np.concatenate([real, fake]))
     is_real = np.repeat([True, False], [len(real), len(fake)])
     rng = np.random.Generator(noise.philox(seed, 0, domain=FLOOR_DOMAIN))
     ideal = [calibration_error(p, rng.random(len(p)) < p) for _ in range(_SIMULATIONS)]

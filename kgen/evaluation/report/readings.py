@@ -203,7 +203,8 @@ VALUES: dict[str, Entry] = {
         group="players", better="lower", form=".3f",
         reading="How far the discriminator's probabilities are from the true shares, on held-out "
         "real and on generated pictures.",
-        caveat="Only the probabilities of the standard loss mean anything; a critic has none.",
+        caveat="A discriminator that judges pairs (relativistic) has its logits moved by the "
+        "constant that fits these pictures best.",
         source="Guo et al. (2017), eq. 3",
     ),
     "interpolation_smoothness": Entry(

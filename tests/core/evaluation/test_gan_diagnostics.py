@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 from numpy.testing import assert_allclose
-from scipy import integrate, stats
+from scipy import integrate, optimize, stats
 
 from kgen.evaluation.diagnostics import gan
 from kgen.models.gan import GAN
@@ -41,8 +41,8 @@ class Players(GAN):
         return self.sure * (self.theta**2 / 2 - self.theta * x) + self.moved
 
 
-def players(latent_dim=1, kind=Players):
-    return kind({"network": "mlp", "latent_dim": latent_dim}, SHAPE)
+def players(latent_dim=1, kind=Players, **settings):
+    return kind({"network": "mlp", "latent_dim": latent_dim, **settings}, SHAPE)
 
 
 def real(n=N, seed=0):
@@ -97,6 +97,28 @@ def test_a_discriminator_too_sure_of_itself_is_not_calibrated():
     low, high = series.lines["discriminator"][0], series.lines["discriminator"][-1]
     assert low > series.x[0]
     assert high < series.x[-1]
+
+
+def test_a_discriminator_of_pairs_is_judged_but_for_its_constant():
+    plain, pairs = players(), players(loss="relativistic")
+    expected = gan.examine(plain, real(), real(seed=1)).values
+    pairs.moved = plain.moved = 5.0
+    found = gan.examine(pairs, real(), real(seed=1)).values
+    for name, value in found.items():
+        # The best constant of 2 x 3,000 pictures is not quite that of all.
+        assert_allclose(value.value, expected[name].value, atol=4 * value.sd, err_msg=name)
+    assert gan.examine(plain, real(), real(seed=1)).values["d_accuracy_fake"].value < 0.1
+
+
+def test_the_constant_is_that_of_a_logistic_regression():
+    rng = np.random.Generator(np.random.Philox(4))
+    a, b = rng.normal(40, 3, 500), rng.normal(38, 2, 500)
+    c = gan.intercept(a, b)
+    fit = optimize.minimize_scalar(
+        lambda c: np.logaddexp(0, c - a).sum() + np.logaddexp(0, b - c).sum(), bounds=(30, 50)
+    )
+    assert_allclose(c, fit.x, atol=1e-4)  # of the search
+    assert_allclose(gan.intercept(a - 1e4, b - 1e4), c - 1e4, rtol=1e-12)
 
 
 def test_the_calibration_error_is_that_of_the_formula():
