@@ -18,7 +18,13 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 class GANConfig(Section):
     """Generative adversarial network (Goodfellow et al. 2014)."""
 
-    network: Annotated[str, Option(help="Kind of network.", choices=("conv", "mlp"))] = "conv"
+    network: Annotated[
+        str,
+        Option(
+            help="Kind of network; quick's widths and rates are for conv, those of notes for mlp.",
+            choices=("conv", "mlp"),
+        ),
+    ] = "conv"
     latent_dim: Annotated[
         int, Option(help="Length of the latent vector z.", low=1, high=65_536)
     ] = 64
