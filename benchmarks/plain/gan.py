@@ -63,13 +63,13 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Pictures to logits (batch, 1), of two widths."""
 
-    def __init__(self, shape: tuple[int, int, int], widths: tuple[int, int]):
+    def __init__(self, shape: tuple[int, int, int], widths: tuple[int, int], bias: bool):
         super().__init__()
         height, width, channels = shape
         self.small = (widths[1], height // 4, width // 4)
         self.down0 = nn.Conv2d(channels, widths[0], 4, stride=2, padding=1)
         self.down1 = nn.Conv2d(widths[0], widths[1], 4, stride=2, padding=1)
-        self.logit = nn.Linear(math.prod(self.small), 1)
+        self.logit = nn.Linear(math.prod(self.small), 1, bias=bias)
 
     def forward(self, x: Any) -> Any:
         """Judge."""
@@ -80,7 +80,9 @@ class Discriminator(nn.Module):
     @classmethod
     def of(cls, keras_discriminator: Any, model: Any) -> "Discriminator":
         """Copy a discriminator of kgen's."""
-        made = cls(model.image_shape, model.settings.discriminator_widths)
+        made = cls(
+            model.image_shape, model.settings.discriminator_widths, bias=not model.relativistic
+        )
         for layer, name in {made.down0: "down0_conv", made.down1: "down1_conv"}.items():
             copy(layer, keras_discriminator, name)
         kernel, *bias = weights(keras_discriminator, "logit")

@@ -39,7 +39,11 @@ class GAN(GenerativeModel):
         c = self.settings
         self.generator = self._build_generator("generator")
         self.discriminator = build_discriminator(
-            c.network, self.image_shape, c.discriminator_widths, dropout=c.dropout
+            c.network,
+            self.image_shape,
+            c.discriminator_widths,
+            dropout=c.dropout,
+            bias=not self.relativistic,
         )
         self.ema_generator = self.average_of(self.generator, self._build_generator("ema_generator"))
         self.built = True

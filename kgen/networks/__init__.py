@@ -68,6 +68,7 @@ def build_discriminator(
     widths: Widths = (),
     *,
     dropout: float = 0.0,
+    bias: bool = True,
     num_classes: int | None = None,
     name: str = "discriminator",
 ) -> "keras.Model":
@@ -78,6 +79,8 @@ def build_discriminator(
         image_shape: (height, width, channels).
         widths: see the module; default (512, 256) for `mlp`, (64, 128) for `conv`.
         dropout: share of features dropped after each level while training.
+        bias: whether a constant is added to the logit; a loss of differences cannot learn it, and
+            would move it by nothing but rounding.
         num_classes: with it the network takes a class label as a second input.
         name: the model's name.
 
@@ -88,7 +91,9 @@ def build_discriminator(
     Raises:
         KgenError: an unknown network, or a size that it cannot read.
     """
-    return _module(network).discriminator(image_shape, tuple(widths), dropout, num_classes, name)
+    return _module(network).discriminator(
+        image_shape, tuple(widths), dropout, bias, num_classes, name
+    )
 
 
 def build_encoder(

@@ -38,6 +38,7 @@ def discriminator(
     image_shape: tuple[int, int, int],
     widths: tuple[int, ...],
     dropout: float,
+    bias: bool,
     num_classes: int | None,
     name: str,
 ) -> keras.Model:
@@ -49,11 +50,11 @@ def discriminator(
     inputs = {"image": blocks.image_input(image_shape)}
     x = _shrink(inputs["image"], image_shape, widths or (64, 128), dropout)
     x = layers.Flatten(name="flatten")(x)
-    logit = layers.Dense(1, dtype="float32", name="logit")(x)
+    logit = layers.Dense(1, use_bias=bias, dtype="float32", name="logit")(x)
     if num_classes is not None:
         inputs["label"] = blocks.label_input()
         vector = blocks.class_vector(inputs["label"], num_classes)
-        x = layers.Dense(blocks.CLASS_DIM, dtype="float32", name="class_features")(x)
+        x = layers.Dense(blocks.CLASS_DIM, use_bias=bias, dtype="float32", name="class_features")(x)
         match = layers.Dot(axes=1, dtype="float32", name="class_match")([x, vector])
         logit = layers.Add(dtype="float32", name="class_logit")([logit, match])
     return keras.Model(inputs, logit, name=name)

@@ -35,6 +35,7 @@ def discriminator(
     image_shape: tuple[int, int, int],
     widths: tuple[int, ...],
     dropout: float,
+    bias: bool,
     num_classes: int | None,
     name: str,
 ) -> keras.Model:
@@ -47,7 +48,9 @@ def discriminator(
         x = blocks.leaky_relu(x, f"hidden{i}")
         if dropout:
             x = layers.Dropout(dropout, name=f"hidden{i}_dropout")(x)
-    return keras.Model(inputs, layers.Dense(1, dtype="float32", name="logit")(x), name=name)
+    return keras.Model(
+        inputs, layers.Dense(1, use_bias=bias, dtype="float32", name="logit")(x), name=name
+    )
 
 
 def encoder(

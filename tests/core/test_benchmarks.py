@@ -17,6 +17,7 @@ MLP = {
 CASES = {
     "gan": {
         "family": "gan",
+        "model__loss": "non_saturating",
         "model__dropout": 0.0,
         "model__discriminator_steps": 2,
         "model__gradient_penalty": 0.5,

@@ -19,6 +19,10 @@ OVERRIDES = {
         "model.dropout": 0.0,
         "model.discriminator_steps": 2,
         "model.gradient_penalty": 0.5,
+        # Of pairs, gradients are differences of what is nearly equal at the start: rounding is a
+        # larger part of them, which large steps multiply.
+        "optimizer.learning_rate": 1e-4,
+        "optimizer.discriminator_learning_rate": 1e-4,
     },
     "ae": {},
     "vae": {"model.prior": "normal"},

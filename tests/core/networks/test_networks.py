@@ -41,6 +41,17 @@ def test_a_class_changes_the_output_and_callers_stay_the_same(case):
         assert np.abs(result[1:] - result[:1]).max(axis=tuple(range(1, result.ndim))).min() > 1e-3
 
 
+@pytest.mark.parametrize("num_classes", [None, CLASSES])
+@pytest.mark.parametrize("case", ["conv_discriminator", "mlp_discriminator"])
+def test_a_discriminator_of_pairs_has_no_constant_that_they_share(case, num_classes):
+    with_constants = build(case, num_classes=num_classes)
+    model = build(case, bias=False, num_classes=num_classes)
+    gone = set(weight_paths(with_constants)) - set(weight_paths(model))
+    last = {"logit/bias", "class_features/bias"}
+    assert gone == {p for p in weight_paths(with_constants) if "/".join(p.split("/")[-2:]) in last}
+    assert gone
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_saved_network_loads_and_answers_the_same(case, tmp_path):
     model = build(case, num_classes=CLASSES)
