@@ -87,5 +87,7 @@ def test_neither_player_of_a_gan_wins_outright():
         ops.convert_to_numpy(call(model.discriminator, False, image=pictures))
         for pictures in (real, fake)
     ]
-    # Of pairs of a real and a fake picture: the default discriminator judges those.
-    assert 0.5 < (logits[0] > logits[1]).mean() < 1.0
+    # Of all pairs of a real and a fake picture, since the default discriminator judges those, it
+    # should get some wrong and some right: half of them at the equilibrium.
+    right = (logits[0] > logits[1].T).mean()
+    assert 0.25 < right < 0.99
