@@ -115,7 +115,7 @@ class GAN(Loop):
         real_logits, d_other = read(d, state["d_other"], {"image": real}, training=True)
         fake = jax.lax.stop_gradient(fake)
         fake_logits, d_other = read(d, d_other, {"image": fake}, training=True)
-        if self.pairs:
+        if self.model.relativistic:
             whole = loss = jax.nn.softplus(fake_logits - real_logits).mean()
         else:
             whole = loss = (
@@ -126,17 +126,12 @@ class GAN(Loop):
             whole = loss + 0.5 * weight * jnp.square((moved_logits - real_logits) / 0.1).mean()
         return whole, (loss, {"d_other": d_other, "g_other": g_other})
 
-    @property
-    def pairs(self) -> bool:
-        """Whether each real picture is compared with a fake one."""
-        return self.model.settings.loss == "relativistic"
-
     def g_loss(self, g: Any, state: State, real: Any, z: Any) -> Any:
         """Compute the generator's loss."""
         fake, g_other = self.draw(g, state["g_other"], z)
         read = self.model.discriminator.stateless_call
         logits, d_other = read(state["d"], state["d_other"], {"image": fake}, training=True)
-        if self.pairs:
+        if self.model.relativistic:
             real_logits, d_other = read(state["d"], d_other, {"image": real}, training=True)
             logits -= real_logits
         return jax.nn.softplus(-logits).mean(), {"d_other": d_other, "g_other": g_other}

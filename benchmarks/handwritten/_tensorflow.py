@@ -84,7 +84,6 @@ class GAN(Loop):
     def update(self, images: Any, rates: list[Any], noise: dict[str, Any]) -> dict[str, Any]:
         """Descend once."""
         c, d, g = self.model.settings, self.model.discriminator, self.model.generator
-        pairs = c.loss == "relativistic"
         real = tf.cast(images, tf.float32) / 127.5 - 1.0
         z = noise.get("z")
         if z is None:
@@ -99,7 +98,7 @@ class GAN(Loop):
                 tape.watch(self.of_d)
                 real_logits = d({"image": real}, training=True)
                 fake_logits = d({"image": fake}, training=True)
-                if pairs:
+                if self.model.relativistic:
                     d_loss = tf.reduce_mean(tf.nn.softplus(fake_logits - real_logits))
                 else:
                     d_loss = tf.reduce_mean(tf.nn.softplus(-real_logits)) + tf.reduce_mean(
@@ -114,7 +113,7 @@ class GAN(Loop):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.of_g)
             fake_logits = d({"image": g({"z": z[-1]}, training=True)}, training=True)
-            if pairs:
+            if self.model.relativistic:
                 fake_logits -= d({"image": real}, training=True)
             g_loss = tf.reduce_mean(tf.nn.softplus(-fake_logits))
         self.g_adam.apply(tape.gradient(g_loss, self.of_g), rates[1])

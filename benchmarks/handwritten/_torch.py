@@ -73,7 +73,6 @@ class GAN(Loop):
     def update(self, images: Any, noise: dict[str, Any]) -> dict[str, Any]:
         """Descend once."""
         c, d, g = self.model.settings, self.model.discriminator, self.model.generator
-        pairs = c.loss == "relativistic"
         real = images.float() / 127.5 - 1.0
         z = noise.get("z")
         if z is None:
@@ -88,7 +87,7 @@ class GAN(Loop):
                 fake = g({"z": z[turn]}, training=True)
             real_logits = d({"image": real}, training=True)
             fake_logits = d({"image": fake}, training=True)
-            if pairs:
+            if self.model.relativistic:
                 d_loss = F.softplus(fake_logits - real_logits).mean()
             else:
                 d_loss = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
@@ -99,7 +98,7 @@ class GAN(Loop):
                 whole = d_loss + 0.5 * c.gradient_penalty * slope.square().mean()
             self.descend(whole, self.d_adam, "discriminator")
         fake_logits = d({"image": g({"z": z[-1]}, training=True)}, training=True)
-        if pairs:
+        if self.model.relativistic:
             fake_logits = fake_logits - d({"image": real}, training=True)
         g_loss = F.softplus(-fake_logits).mean()
         self.descend(g_loss, self.g_adam)

@@ -100,7 +100,7 @@ class GAN(Loop):
         self.g: Any = setting.place(Generator.of(model.generator, model))
         self.d: Any = setting.place(Discriminator.of(model.discriminator, model))
         super().__init__(recipe, setting, self.g)
-        self.c, self.pairs = c, c.loss == "relativistic"
+        self.c, self.pairs = c, model.relativistic
         self.g_adam, self.d_adam = self.adam(self.g), self.adam(self.d)
 
     def update(self, images: Any, noise: dict[str, np.ndarray]) -> Any:

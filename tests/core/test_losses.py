@@ -77,15 +77,12 @@ def test_only_the_saturating_loss_goes_flat_where_fakes_are_rejected():
 
 
 def pair_loss(theta: float, scale: float = 1.0) -> float:
-    """Integrate -log sigmoid(scale (l*(x) - l*(y))) over x ~ N(0, 1) and y ~ N(theta, 1).
+    """Ask kgen for the loss of pairs of N(0, 1) and N(theta, 1), by `scale` times the best logits.
 
     l*(x) - l*(y) = theta (y - x) is N(theta^2, 2 theta^2).
     """
-
-    def at(u):
-        return stats.norm.pdf(u) * np.logaddexp(0, -scale * (theta**2 + np.sqrt(2) * theta * u))
-
-    return integrate.quad(at, -12, 12)[0]
+    ahead = scale * (theta**2 + np.sqrt(2) * theta * QUANTILES).astype("float32")
+    return value(losses.relativistic_discriminator(ahead, np.zeros_like(ahead)))
 
 
 @pytest.mark.parametrize("theta", [0.5, 1.0, 2.0])
@@ -96,7 +93,7 @@ def test_at_the_optimum_a_relativistic_discriminator_loses_log_2_minus_js_of_the
         return right * np.log(2 * right / (right + wrong))
 
     expected = np.log(2) - integrate.dblquad(js, -9, 9 + theta, -9, 9 + theta)[0]
-    assert_allclose(pair_loss(theta), expected, rtol=1e-6)
+    assert_allclose(pair_loss(theta), expected, rtol=2e-4)
     real, fake = optimal_logits(theta)
     pairs = np.random.default_rng(0).permutation(len(fake))
     loss = value(losses.relativistic_discriminator(real, fake[pairs]))
@@ -106,7 +103,7 @@ def test_at_the_optimum_a_relativistic_discriminator_loses_log_2_minus_js_of_the
 
 def test_no_discriminator_of_pairs_that_is_more_or_less_sure_beats_the_optimum():
     best = pair_loss(1.0)
-    for scale in (0.9, 0.99, 1.01, 1.1):
+    for scale in (0.9, 0.95, 1.05, 1.1):
         assert pair_loss(1.0, scale) > best
 
 

@@ -23,7 +23,6 @@ RIGHT = 0.99
 KNOWN = 0.05
 """A discriminator that is right so much more often about its training pictures knows them."""
 _ERRORS = 3.0  # standard errors within which a share is taken for what it is compared with
-_FAR = 700.0  # logits of a certain 0 or 1, short of overflow
 _HALVINGS = 64  # of an interval, to the last bit of its middle
 _SIMULATIONS = 32  # draws of labels that tell how miscalibrated a calibrated discriminator looks
 
@@ -112,10 +111,10 @@ def intercept(real: np.ndarray, fake: np.ndarray) -> float:
     intercept of a logistic regression whose slope is 1.
 
     Args:
-        real, fake: logits (n,) each.
+        real, fake: logits (n,) each, as many of either: c is among them.
     """
     logits = np.concatenate([real, fake]).astype(np.float64)
-    low, high = logits.min() - _FAR, logits.max() + _FAR
+    low, high = logits.min(), logits.max()
     for _ in range(_HALVINGS):  # the sum falls as c grows
         middle = (low + high) / 2
         low, high = (middle, high) if _sigmoid(logits - middle).sum() > len(real) else (low, middle)
@@ -123,7 +122,7 @@ def intercept(real: np.ndarray, fake: np.ndarray) -> float:
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-logits.astype(np.float64).clip(-_FAR, _FAR)))
+    return 1 / (1 + np.exp(-logits.astype(np.float64).clip(-700, 700)))
 
 
 def _calibration(real: np.ndarray, fake: np.ndarray, seed: int) -> Findings:
