@@ -137,10 +137,10 @@ def _draw_panel(axes: Axes, panel: Panel, rows: Sequence[dict[str, float]]) -> N
 
 
 def _draw_reference(axes: Axes, value: float, words: str) -> None:
-    """Draw a line to compare with."""
+    """Draw a line to compare with; its words stand outside, where no curve can run through."""
     axes.axhline(value, color=GREY, linewidth=1, linestyle=":")
-    axes.annotate(words, (1, value), xycoords=axes.get_yaxis_transform(), ha="right",
-                  va="bottom", size=8, color=GREY)  # fmt: skip
+    axes.annotate(words, (1, value), (4, 0), xycoords=axes.get_yaxis_transform(),
+                  textcoords="offset points", va="center", size=8, color=GREY)  # fmt: skip
 
 
 def _legend(axes: Axes, handles: dict[str, Line2D]) -> None:
