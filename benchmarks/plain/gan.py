@@ -1,5 +1,6 @@
 """The default GAN, a DCGAN with sub-pixels, in plain PyTorch."""
 
+import itertools
 import math
 from typing import Any
 
@@ -61,20 +62,26 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pictures to logits (batch, 1), of two widths."""
+    """Pictures to logits (batch, 1)."""
 
-    def __init__(self, shape: tuple[int, int, int], widths: tuple[int, int], bias: bool):
+    def __init__(self, shape: tuple[int, int, int], widths: tuple[int, ...], bias: bool):
         super().__init__()
         height, width, channels = shape
-        self.small = (widths[1], height // 4, width // 4)
-        self.down0 = nn.Conv2d(channels, widths[0], 4, stride=2, padding=1)
-        self.down1 = nn.Conv2d(widths[0], widths[1], 4, stride=2, padding=1)
+        downs = []
+        for before, after in itertools.pairwise([channels, *widths]):
+            # Of an odd side the greater half remains: one more zero at its end.
+            odd = nn.ZeroPad2d((0, width % 2, 0, height % 2))
+            down = nn.Conv2d(before, after, 4, stride=2, padding=1)
+            downs.append(nn.Sequential(odd, down) if height % 2 or width % 2 else down)
+            height, width = -(-height // 2), -(-width // 2)
+        self.downs = nn.ModuleList(downs)
+        self.small = (widths[-1], height, width)
         self.logit = nn.Linear(math.prod(self.small), 1, bias=bias)
 
     def forward(self, x: Any) -> Any:
         """Judge."""
-        x = F.leaky_relu(self.down0(x), SLOPE)
-        x = F.leaky_relu(self.down1(x), SLOPE)
+        for down in self.downs:
+            x = F.leaky_relu(down(x), SLOPE)
         return self.logit(x.flatten(1)).float()
 
     @classmethod
@@ -83,8 +90,9 @@ class Discriminator(nn.Module):
         made = cls(
             model.image_shape, model.settings.discriminator_widths, bias=not model.relativistic
         )
-        for layer, name in {made.down0: "down0_conv", made.down1: "down1_conv"}.items():
-            copy(layer, keras_discriminator, name)
+        convolutions = (layer for layer in made.modules() if isinstance(layer, nn.Conv2d))
+        for i, layer in enumerate(convolutions):
+            copy(layer, keras_discriminator, f"down{i}_conv")
         kernel, *bias = weights(keras_discriminator, "logit")
         fill(made.logit, of_picture(kernel, made.small), bias)
         return made
@@ -95,8 +103,8 @@ class GAN(Loop):
 
     def __init__(self, model: Any, recipe: Recipe, setting: Setting):
         c = model.settings
-        if len(c.generator_widths) != 2 or len(c.discriminator_widths) != 2 or c.dropout:
-            raise ValueError(f"Expected two widths each, and no dropout. Received: {c}.")
+        if len(c.generator_widths) != 2 or c.dropout:
+            raise ValueError(f"Expected two generator widths, and no dropout. Received: {c}.")
         self.g: Any = setting.place(Generator.of(model.generator, model))
         self.d: Any = setting.place(Discriminator.of(model.discriminator, model))
         super().__init__(recipe, setting, self.g)

@@ -8,7 +8,8 @@ not at export.
 
 `widths` are the sizes of a network's levels in the order in which data flow through it: units of
 hidden layers (`mlp`), channels at each resolution (`conv`). Empty means the network's own default.
-Every level of a `conv` network halves or doubles height and width.
+Every level of a `conv` network halves or doubles height and width: what makes pictures makes sides
+that double often enough, what only reads them takes any, as the greater half of an odd side.
 
 The defaults of `conv` have, for 28x28 grey pictures, 474,000 parameters (generator, latent_dim 64),
 139,000 (discriminator), 234,000 and 122,000 (encoder and decoder, latent_dim 32), 290,000 (flow of
@@ -89,7 +90,7 @@ def build_discriminator(
         float32 logits (batch, 1): the log odds of being real.
 
     Raises:
-        KgenError: an unknown network, or a size that it cannot read.
+        KgenError: an unknown network.
     """
     return _module(network).discriminator(
         image_shape, tuple(widths), dropout, bias, num_classes, name
@@ -120,7 +121,7 @@ def build_encoder(
         ``{"mean", "logvar"}``, each float32 (batch, latent_dim).
 
     Raises:
-        KgenError: an unknown network, or a size that it cannot read.
+        KgenError: an unknown network.
     """
     return _module(network).encoder(latent_dim, image_shape, tuple(widths), num_classes, name)
 

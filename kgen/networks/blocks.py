@@ -49,7 +49,7 @@ def with_class(features: Any, num_classes: int | None, inputs: dict[str, Any]) -
 
 
 def base_size(image_shape: tuple[int, int, int], levels: int) -> tuple[int, int]:
-    """Return (height, width) after `levels` halvings.
+    """Return (height, width) from which `levels` doublings make a picture.
 
     Raises:
         KgenError: the sides do not divide that often.
@@ -58,7 +58,7 @@ def base_size(image_shape: tuple[int, int, int], levels: int) -> tuple[int, int]
     step = 2**levels
     if height % step or width % step:
         raise KgenError(
-            f"{levels} levels of a network halve height and width {levels} times, so both take "
+            f"{levels} levels of a network double height and width {levels} times, so both take "
             f"multiples of {step}. Received: height={height}, width={width}. Give the network "
             f"fewer levels, or set the image size to {max(step, round(height / step) * step)}."
         )
@@ -71,7 +71,7 @@ def leaky_relu(x: Any, name: str) -> Any:
 
 
 def downsample(x: Any, channels: int, name: str) -> Any:
-    """Halve the resolution by a 4x4 convolution of stride 2."""
+    """Halve the resolution, rounding up, by a 4x4 convolution of stride 2."""
     return layers.Conv2D(
         channels, 4, strides=2, padding="same", kernel_initializer=HE, name=f"{name}_conv"
     )(x)

@@ -48,7 +48,7 @@ def discriminator(
     eq. 4): the features are read by one vector for all classes and one for the class.
     """
     inputs = {"image": blocks.image_input(image_shape)}
-    x = _shrink(inputs["image"], image_shape, widths or (64, 128), dropout)
+    x = _shrink(inputs["image"], widths or (64, 128), dropout)
     x = layers.Flatten(name="flatten")(x)
     logit = layers.Dense(1, use_bias=bias, dtype="float32", name="logit")(x)
     if num_classes is not None:
@@ -69,7 +69,7 @@ def encoder(
 ) -> keras.Model:
     """Build a down-sampling network, then the mean and the log-variance: see `build_encoder`."""
     inputs = {"image": blocks.image_input(image_shape)}
-    x = _shrink(inputs["image"], image_shape, widths or (32, 64), 0.0)
+    x = _shrink(inputs["image"], widths or (32, 64), 0.0)
     x = blocks.with_class(layers.Flatten(name="flatten")(x), num_classes, inputs)
     return keras.Model(inputs, blocks.posterior(x, latent_dim), name=name)
 
@@ -88,11 +88,8 @@ def decoder(
     return keras.Model(inputs, _pixels(x, image_shape), name=name)
 
 
-def _shrink(
-    x: Any, image_shape: tuple[int, int, int], widths: tuple[int, ...], dropout: float
-) -> Any:
-    """Halve the resolution once per width."""
-    blocks.base_size(image_shape, len(widths))
+def _shrink(x: Any, widths: tuple[int, ...], dropout: float) -> Any:
+    """Halve the resolution once per width; of an odd side the greater half remains."""
     for i, width in enumerate(widths):
         x = blocks.leaky_relu(blocks.downsample(x, width, f"down{i}"), f"down{i}")
         if dropout:

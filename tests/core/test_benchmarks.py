@@ -14,6 +14,8 @@ MLP = {
     "model__encoder_widths": [12],
     "model__decoder_widths": [12],
 }
+ADAM = {"optimizer__name": "adam", "optimizer__learning_rate": 6e-3}
+"""What the loops know, where the default is another."""
 CASES = {
     "gan": {
         "family": "gan",
@@ -46,6 +48,7 @@ CASES = {
     "ddpm": {
         "family": "ddpm",
         "model__widths": [8],
+        **ADAM,
         "optimizer__warmup_steps": 0,
         "optimizer__ema_decay": 0.9,
     },
@@ -106,7 +109,7 @@ def test_the_handwritten_loops_have_the_learning_rates_of_kgen(rate, tmp_path):
     from benchmarks.handwritten import Recipe
     from kgen.optimizers import _schedule
 
-    config = tiny.config("ddpm", tmp_path, optimizer__decay=rate, optimizer__warmup_steps=4)
+    config = tiny.config("ddpm", tmp_path, **ADAM, optimizer__decay=rate, optimizer__warmup_steps=4)
     recipe = Recipe.of(config, 0.9, 10, compiled=False)
     schedule = _schedule(config.optimizer, config.optimizer.learning_rate, 10)
     rates = [float(schedule(step)) for step in range(12)]

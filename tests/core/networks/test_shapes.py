@@ -68,11 +68,24 @@ def test_default_widths_are_those_that_the_help_names(case):
     assert [v.shape for v in named.variables] == [v.shape for v in build_28(case).variables]
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.startswith("conv")])
-def test_a_size_that_does_not_halve_often_enough_is_refused(case):
+@pytest.mark.parametrize("case", ["conv_generator", "conv_decoder", "conv_denoiser"])
+def test_a_size_that_doubling_does_not_make_is_refused(case):
     # 2 levels: the denoiser's patches are the first of its halvings.
     with pytest.raises(KgenError, match=r"multiples of 4.*height=30, width=30.*set.* 32"):
         build(case, (30, 30, 1))
+
+
+@pytest.mark.parametrize("case", ["conv_discriminator", "conv_encoder"])
+def test_what_reads_pictures_takes_any_size(case):
+    shape = (30, 25, 1)
+    results = outputs(build(case, shape), tensors(shape))
+    assert [result.shape for result in results] == expected_shapes(case, shape)
+
+
+def test_a_discriminator_may_have_more_levels_than_halve_evenly():
+    model = networks.build_discriminator("conv", (28, 28, 1), (4, 4, 4, 4, 4, 4))
+    heights = [layer.output.shape[1] for layer in model.layers if layer.name.endswith("_conv")]
+    assert heights == [14, 7, 4, 2, 1, 1]
 
 
 def test_an_unknown_network_is_refused_with_the_right_names():
