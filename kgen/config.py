@@ -21,7 +21,7 @@ class GANConfig(Section):
     network: Annotated[
         str,
         Option(
-            help="Kind of network; quick's widths and rates are for conv, those of notes for mlp.",
+            help="Kind of network; quick has widths and rates for each.",
             choices=("conv", "mlp"),
         ),
     ] = "conv"
@@ -176,9 +176,14 @@ class DDPMConfig(Section):
 class OptimizerConfig(Section):
     """How weights move."""
 
-    name: Annotated[str, Option(help="Optimizer.", choices=("adam", "sgd"), flag="--optimizer")] = (
-        "adam"
-    )
+    name: Annotated[
+        str,
+        Option(
+            help="Optimizer; muon moves matrices by Muon, the rest by Adam.",
+            choices=("adam", "muon", "sgd"),
+            flag="--optimizer",
+        ),
+    ] = "adam"
     learning_rate: Annotated[float, Option(help="Learning rate.", above=0, high=10)] = 1e-3
     decay: Annotated[
         str, Option(help="Learning rate over the run.", choices=("constant", "cosine"))

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from kgen.config import GANOptimizerConfig, OptimizerConfig
+from kgen.muon import Muon
 from kgen.step import OptimizerGroup, engine
 
 EMA_STEPS = 10
@@ -47,7 +48,8 @@ def _optimizer(
     }
     if config.name == "sgd":
         return keras.optimizers.SGD(momentum=config.momentum, **common)
-    return engine().Adam(beta_1=config.beta_1, beta_2=config.beta_2, **common)
+    kind = Muon if config.name == "muon" else engine().Adam
+    return kind(beta_1=config.beta_1, beta_2=config.beta_2, **common)
 
 
 def _schedule(config: OptimizerConfig, rate: float, total_steps: int, updates: int = 1) -> Any:
