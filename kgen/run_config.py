@@ -84,6 +84,8 @@ def resolve(
 ) -> RunConfig:
     """Settle a run's configuration: defaults, then preset, then file, then overrides.
 
+    A preset's values are those for the kind of network that is asked for.
+
     Args:
         family: name in :data:`kgen.families.FAMILIES`.
         preset: name in :data:`kgen.presets.PRESETS`; None takes the file's, else ``quick``.
@@ -105,13 +107,15 @@ def resolve(
     if chosen not in known:
         raise unknown_name(f"{family} preset", chosen, list(known))
     merged: dict[str, Any] = {"family": family, "preset": chosen}
-    for layer in (known[chosen], from_file):
+    overrides = overrides or {}
+    network = str(overrides.get("model.network") or _network_of(from_file))
+    for_network = presets.FOR_NETWORK.get((family, chosen, network), {})
+    for layer in (known[chosen], for_network, from_file):
         for section, values in layer.items():
             if isinstance(values, Mapping):
                 _merge(merged.setdefault(section, {}), section, values)
             elif section not in merged:
                 merged[section] = values
-    overrides = overrides or {}
     if {"training.epochs", "training.steps"} <= overrides.keys():
         raise KgenError("Training length takes epochs or steps. Received: both.")
     for key, value in overrides.items():
@@ -137,6 +141,12 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise KgenError(f"Cannot read {file}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise KgenError(f"{file} is not TOML: {error}.") from error
+
+
+def _network_of(values: Mapping[str, Any]) -> Any:
+    """Return the kind of network that a file names, or None; that it is one is checked later."""
+    model = values.get("model")
+    return model.get("network") if isinstance(model, Mapping) else None
 
 
 def _merge(target: dict[str, Any], section: str, values: Mapping[str, Any]) -> None:

@@ -1,8 +1,8 @@
-"""The folder of a run: made whole or not at all, and read with suspicion."""
+"""A run's configuration, and its folder: made whole or not at all, and read with suspicion."""
 
 import pytest
 
-from kgen import run_config
+from kgen import presets, run_config
 from kgen.errors import KgenError
 from kgen.run import Run, list_runs
 
@@ -20,6 +20,49 @@ def test_a_run_whose_configuration_cannot_be_written_leaves_no_folder(tmp_path, 
     with pytest.raises(KgenError, match="No space left"):
         Run.create(CONFIG, path=tmp_path / "own")
     assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+@pytest.mark.parametrize("named_by", ["option", "file"])
+def test_a_preset_has_values_of_its_own_for_a_kind_of_network(tmp_path, named_by):
+    """What suits a convolutional GAN does not suit a fully connected one."""
+    own = presets.FOR_NETWORK["gan", "quick", "mlp"]
+    file = tmp_path / "my.toml"
+    file.write_text('[model]\nnetwork = "mlp"\nlatent_dim = 7\n', encoding="utf-8")
+    config = (
+        run_config.resolve("gan", file=file)
+        if named_by == "file"
+        else run_config.resolve("gan", overrides={"model.network": "mlp"})
+    )
+    assert config.optimizer.learning_rate == own["optimizer"]["learning_rate"]
+    assert list(config.model.discriminator_widths) == own["model"]["discriminator_widths"]
+    conv = run_config.resolve("gan")
+    assert config.optimizer.learning_rate < conv.optimizer.learning_rate
+    assert config.model.loss == conv.model.loss
+
+
+def test_what_one_says_wins_over_a_presets_values_for_a_network(tmp_path):
+    file = tmp_path / "my.toml"
+    file.write_text('model.network = "mlp"\noptimizer.learning_rate = 0.5', encoding="utf-8")
+    widths = {"model.generator_widths": [8]}
+    config = run_config.resolve("gan", file=file, overrides=widths)
+    assert config.optimizer.learning_rate == 0.5
+    assert list(config.model.generator_widths) == [8]
+    # An option's network wins over the file's, and with it what belongs to it.
+    conv = run_config.resolve("gan", file=file, overrides={"model.network": "conv"})
+    assert conv.model.generator_widths == run_config.resolve("gan").model.generator_widths
+    # A preset that is made for such a network has nothing to say twice.
+    assert run_config.resolve("gan", preset="notes").optimizer.learning_rate == 2e-4
+
+
+@pytest.mark.parametrize(("key", "values"), presets.FOR_NETWORK.items(), ids=str)
+def test_values_for_a_network_are_those_of_a_preset_that_is_there(key, values):
+    family, preset, network = key
+    assert preset in presets.PRESETS[family]
+    config = run_config.resolve(family, preset=preset, overrides={"model.network": network})
+    assert config.model.network == network
+    found = config.to_mapping()
+    for section, changed in values.items():
+        assert found[section] | changed == found[section]
 
 
 def test_history_is_read_as_it_was_written(tmp_path):
