@@ -99,7 +99,7 @@ def test_same_seed_gives_the_same_pictures_and_another_others(kgen):
         (["--data", "nowhere"], "nowhere"),
         (["--data", "text.npz"], "text.npz"),
         (["--batch-size", "64"], "64"),
-        (["--image-size", "10", "--network", "conv", "--encoder-widths", "8,8"], "10"),
+        (["--image-size", "10", "--network", "conv", "--decoder-widths", "8,8"], "10"),
         (["--device", "gpu"], "device='gpu' expects a GPU."),
         (["--channels", "2"], "channels"),
     ],
