@@ -78,10 +78,11 @@ PRESETS: dict[str, dict[str, Values]] = {
     },
     "vae": {
         # The flow moves the prior to where the codes of pictures are, so that a learned variance,
-        # which rebuilds best, draws best as well (docs/vae.md). It starts near where it ends.
+        # which rebuilds best, draws best as well (docs/vae.md). It starts near where it ends. Muon
+        # learns in a third of the steps what Adam does (docs/quality.md, section 3).
         "quick": {
-            "model": {"prior": "flow", "variance": 0.02},
-            "optimizer": {"learning_rate": 2e-3, "decay": "cosine"},
+            "model": {"prior": "flow", "flow_width": 64, "variance": 0.02},
+            "optimizer": {"name": "muon", "learning_rate": 4e-3, "decay": "cosine"},
             "training": {"epochs": 36, "sample_epochs": 9},
         },
         # Kingma & Welling 2014: fully connected networks (appendix C), a Gaussian of fixed variance
@@ -146,13 +147,20 @@ PRESETS: dict[str, dict[str, Values]] = {
     },
 }  # fmt: skip
 
-FOR_NETWORK: dict[tuple[str, str, str], Values] = {
+VARIANTS: dict[tuple[str, str, str, str], Values] = {
     # By the rates of convolutional networks a fully connected discriminator wins.
-    ("gan", "quick", "mlp"): {
+    ("gan", "quick", "model.network", "mlp"): {
         "model": {"generator_widths": [256, 512], "discriminator_widths": [512, 256]},
         "optimizer": {"learning_rate": 3e-3, "discriminator_learning_rate": 3e-4},
     },
+    # Muon's products are a small part of a step beside convolutions, and most of one beside these.
+    ("vae", "quick", "model.network", "mlp"): {
+        "optimizer": {"name": "adam", "learning_rate": 2e-3}
+    },
+    # The largest rates that served (docs/quality.md): Muon's are beyond what Adam bears.
+    ("vae", "quick", "optimizer.name", "adam"): {"optimizer": {"learning_rate": 2e-3}},
+    ("ddpm", "quick", "optimizer.name", "adam"): {"optimizer": {"learning_rate": 6e-3}},
 }
-"""What a preset says otherwise of another kind of network, by family, preset and network."""
+"""What a preset says otherwise once an option has a value: by family, preset, option and value."""
 
 DEFAULT_PRESET = "quick"

@@ -84,7 +84,7 @@ def resolve(
 ) -> RunConfig:
     """Settle a run's configuration: defaults, then preset, then file, then overrides.
 
-    A preset's values are those for the kind of network that is asked for.
+    A preset's values are those for the kind of network and the optimizer that are asked for.
 
     Args:
         family: name in :data:`kgen.families.FAMILIES`.
@@ -108,9 +108,12 @@ def resolve(
         raise unknown_name(f"{family} preset", chosen, list(known))
     merged: dict[str, Any] = {"family": family, "preset": chosen}
     overrides = overrides or {}
-    network = str(overrides.get("model.network") or _network_of(from_file))
-    for_network = presets.FOR_NETWORK.get((family, chosen, network), {})
-    for layer in (known[chosen], for_network, from_file):
+    variants = [
+        values
+        for (*whose, option, value), values in presets.VARIANTS.items()
+        if whose == [family, chosen] and _asked(option, from_file, overrides) == value
+    ]
+    for layer in (known[chosen], *variants, from_file):
         for section, values in layer.items():
             if isinstance(values, Mapping):
                 _merge(merged.setdefault(section, {}), section, values)
@@ -143,10 +146,12 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise KgenError(f"{file} is not TOML: {error}.") from error
 
 
-def _network_of(values: Mapping[str, Any]) -> Any:
-    """Return the kind of network that a file names, or None; that it is one is checked later."""
-    model = values.get("model")
-    return model.get("network") if isinstance(model, Mapping) else None
+def _asked(option: str, from_file: Mapping[str, Any], overrides: Mapping[str, Any]) -> Any:
+    """Return what overrides or a file say of an option, unchecked, or None if they say nothing."""
+    section, _, name = option.partition(".")
+    values = from_file.get(section)
+    in_file = values.get(name) if isinstance(values, Mapping) else None
+    return overrides.get(option) or in_file
 
 
 def _merge(target: dict[str, Any], section: str, values: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from benchmarks.plain.copying import fill, weights
 
-LIMIT = 2.0
+LIMIT = 1.0
 """Bound of the log-scales."""
 
 

@@ -7,8 +7,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-LIMIT = 2.0
-"""Bound of a step's log-scales: no step stretches a latent by more than exp(LIMIT)."""
+LIMIT = 1.0
+"""Bound of a step's log-scales: no step stretches a latent by more than exp(LIMIT).
+
+Twice as much let a flow that had learned few pictures give others a density of next to nothing
+(docs/quality.md, section 3).
+"""
 
 
 @keras.saving.register_keras_serializable(package="kgen")

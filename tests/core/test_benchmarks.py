@@ -14,7 +14,7 @@ MLP = {
     "model__encoder_widths": [12],
     "model__decoder_widths": [12],
 }
-ADAM = {"optimizer__name": "adam", "optimizer__learning_rate": 6e-3}
+ADAM = {"optimizer__name": "adam"}
 """What the loops know, where the default is another."""
 CASES = {
     "gan": {
@@ -35,16 +35,22 @@ CASES = {
         "model__dropout": 0.0,
         "optimizer__ema_decay": 0.9,
     },
-    "vae": {"family": "vae", "model__prior": "normal", "model__likelihood": "gaussian_learned"},
+    "vae": {
+        "family": "vae",
+        **ADAM,
+        "model__prior": "normal",
+        "model__likelihood": "gaussian_learned",
+    },
     "vae-flow": {
         "family": "vae",
+        **ADAM,
         "model__prior": "flow",
         "model__flow_depth": 2,
         "model__flow_width": 8,
         "model__likelihood": "gaussian_learned",
     },
-    "vae-bernoulli": {"family": "vae", **MLP, "model__likelihood": "bernoulli"},
-    "vae-gaussian": {"family": "vae", **MLP, "model__likelihood": "gaussian"},
+    "vae-bernoulli": {"family": "vae", **ADAM, **MLP, "model__likelihood": "bernoulli"},
+    "vae-gaussian": {"family": "vae", **ADAM, **MLP, "model__likelihood": "gaussian"},
     "ddpm": {
         "family": "ddpm",
         "model__widths": [8],

@@ -25,7 +25,7 @@ def test_a_run_whose_configuration_cannot_be_written_leaves_no_folder(tmp_path, 
 @pytest.mark.parametrize("named_by", ["option", "file"])
 def test_a_preset_has_values_of_its_own_for_a_kind_of_network(tmp_path, named_by):
     """What suits a convolutional GAN does not suit a fully connected one."""
-    own = presets.FOR_NETWORK["gan", "quick", "mlp"]
+    own = presets.VARIANTS["gan", "quick", "model.network", "mlp"]
     file = tmp_path / "my.toml"
     file.write_text('[model]\nnetwork = "mlp"\nlatent_dim = 7\n', encoding="utf-8")
     config = (
@@ -54,15 +54,26 @@ def test_what_one_says_wins_over_a_presets_values_for_a_network(tmp_path):
     assert run_config.resolve("gan", preset="notes").optimizer.learning_rate == 2e-4
 
 
-@pytest.mark.parametrize(("key", "values"), presets.FOR_NETWORK.items(), ids=str)
-def test_values_for_a_network_are_those_of_a_preset_that_is_there(key, values):
-    family, preset, network = key
-    assert preset in presets.PRESETS[family]
-    config = run_config.resolve(family, preset=preset, overrides={"model.network": network})
-    assert config.model.network == network
-    found = config.to_mapping()
-    for section, changed in values.items():
-        assert found[section] | changed == found[section]
+@pytest.mark.parametrize("family", ["vae", "ddpm"])
+def test_adam_has_a_rate_of_its_own_where_a_preset_has_muon(family):
+    muon = run_config.resolve(family).optimizer
+    adam = run_config.resolve(family, overrides={"optimizer.name": "adam"}).optimizer
+    assert (muon.name, adam.name) == ("muon", "adam")
+    assert adam.learning_rate < muon.learning_rate
+    assert adam.decay == muon.decay
+    chosen = {"optimizer.name": "adam", "optimizer.learning_rate": 1e-4}
+    assert run_config.resolve(family, overrides=chosen).optimizer.learning_rate == 1e-4
+
+
+@pytest.mark.parametrize(("key", "values"), presets.VARIANTS.items(), ids=str)
+def test_a_variant_is_of_a_preset_that_is_there_and_of_an_option_with_another_value(key, values):
+    family, preset, option, value = key
+    section, _, name = option.partition(".")
+    assert run_config.resolve(family, preset=preset).to_mapping()[section][name] != value
+    found = run_config.resolve(family, preset=preset, overrides={option: value}).to_mapping()
+    assert found[section][name] == value
+    for changed, options in values.items():
+        assert found[changed] | options == found[changed]
 
 
 def test_history_is_read_as_it_was_written(tmp_path):
