@@ -191,7 +191,15 @@ def test_a_posterior_beside_the_prior_is_told():
     # sup |Phi(x) - Phi(x - 1)| = 2 Phi(1/2) - 1; Kolmogorov's law as above
     expected = 2 * stats.norm.cdf(0.5) - 1
     assert_allclose(found.values["latent_fit"].value, expected, atol=1.95 / np.sqrt(len(TRAIN)))
-    assert any(sentence.startswith("Latent 1 ") for sentence in found.warnings)
+    (said,) = (sentence for sentence in found.warnings if sentence.startswith("Latent 1 "))
+    assert "train longer" in said
+
+
+def test_latents_that_fit_in_the_training_pictures_only_are_told_from_untrained_ones():
+    means, _ = ppca().posterior(TRAIN)
+    found = vae.examine(ppca(), TRAIN[means[:, 0] > 0], TRAIN, importance_samples=1)
+    (said,) = (sentence for sentence in found.warnings if sentence.startswith("Latent 0 "))
+    assert "Train on more pictures, or for fewer epochs" in said
 
 
 def test_a_collapsed_vae_is_told():
