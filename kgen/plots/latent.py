@@ -77,7 +77,9 @@ def _draw_space(axes: Axes, space: LatentSpace) -> None:
         _number_classes(axes, points, labels)
     # A stray point in a hundred must not shrink all the others.
     inner = np.abs(np.quantile(points, [0.005, 0.995], axis=0)).max()
-    limit = 1.06 * max(inner, 2.2)
+    # The draws are few, and each is shown decoded as well.
+    drawn = 0.0 if space.prior is None else np.abs(space.prior).max()
+    limit = 1.06 * max(inner, drawn, 2.2)
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", title=space.title)
 
 

@@ -175,6 +175,12 @@ def test_a_stray_point_does_not_shrink_the_others():
     assert axes.get_xlim()[1] < 5
 
 
+def test_every_draw_that_is_shown_decoded_is_inside():
+    prior = np.array([[0.0, 0.0], [3.1, -0.5], [1.0, -2.9]])
+    axes = plots.latent_spaces([space(prior=prior)]).axes[0]
+    assert min(axes.get_xlim()[1], -axes.get_ylim()[0]) > 3.1
+
+
 def test_latent_spaces_stand_side_by_side_above_their_pictures():
     figure = plots.latent_spaces([space(title="A"), space(title="B")])
     above_a, below_a, above_b, below_b = (axes.get_position() for axes in figure.axes)
