@@ -8,9 +8,6 @@ from torch.nn import functional as F
 
 from benchmarks.plain.copying import fill, weights
 
-LIMIT = 1.0
-"""Bound of the log-scales."""
-
 
 class Coupling(nn.Module):
     """Some numbers of a vector say how the others are shifted and scaled; here its inverse.
@@ -33,7 +30,7 @@ class Coupling(nn.Module):
         """Return x and log|det dx/dy| for y (batch, length)."""
         h = F.relu(self.hidden1(F.relu(self.hidden0(y * self.kept))))
         raw, shift = self.amounts(h).chunk(2, 1)
-        log_scale = torch.tanh(raw / LIMIT) * (LIMIT * self.moved)
+        log_scale = torch.tanh(raw) * self.moved
         return (y - shift * self.moved) * torch.exp(-log_scale), -log_scale.sum(1)
 
     @classmethod

@@ -7,13 +7,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-LIMIT = 1.0
-"""Bound of a step's log-scales: no step stretches a latent by more than exp(LIMIT).
-
-Twice as much let a flow that had learned few pictures give others a density of next to nothing
-(docs/quality.md, section 3).
-"""
-
 
 @keras.saving.register_keras_serializable(package="kgen")
 class Coupling(keras.layers.Layer):
@@ -26,7 +19,8 @@ class Coupling(keras.layers.Layer):
         y = x * exp(s(x_kept)) + t(x_kept)                where moved
 
     The inverse subtracts and divides the same amounts, and log|det dy/dx| is the sum of s. The
-    log-scales are bounded, ``s = LIMIT * tanh(raw / LIMIT)``, and a new layer is the identity.
+    log-scales are bounded, ``s = tanh(raw)``, and a new layer is the identity. (Bounded by 2, a
+    flow that had learned few pictures gave others no density: docs/quality.md, section 3.)
     Which numbers are kept is a constant that is multiplied with, so that a device sees products and
     sums only: no slices, no gathers. Computes in float32 whatever the dtype policy.
 
@@ -77,7 +71,7 @@ class Coupling(keras.layers.Layer):
         for layer in self.hidden:
             features = layer(features)
         # What is kept is scaled by exp(0) and shifted by 0.
-        log_scale = ops.multiply(ops.tanh(self.log_scale(features) / LIMIT), LIMIT * self._moved)
+        log_scale = ops.multiply(ops.tanh(self.log_scale(features)), self._moved)
         return log_scale, ops.multiply(self.shift(features), self._moved)
 
     def call(self, x: Any) -> Any:
