@@ -14,7 +14,7 @@ PLAIN = {
     "gan": CASES["gan"] | {"model__discriminator_widths": [8, 8, 8, 8, 8]},
     "gan-relativistic": CASES["gan-relativistic"],
     # Colours: with one channel, blocks of pixels are in the same order everywhere.
-    "vae": {"family": "vae", "data__channels": 3},
+    "vae": {"family": "vae", "data__channels": 3, **ADAM},
     "vae-notes": {
         "family": "vae",
         **MLP,
