@@ -6,6 +6,7 @@ import keras
 
 from kgen import checkpoint
 from kgen.models.generative import GenerativeModel
+from kgen.muon import matrices
 from kgen.step import engine
 
 
@@ -36,6 +37,7 @@ def training_bytes(model: GenerativeModel, batch_size: int, *, on_cpu: bool) -> 
     total += int(footprint.activations * outputs * batch_size / model.accumulate)
     if on_cpu:
         total += footprint.program + footprint.layer * sum(len(n.layers) for n in networks)
+        total += footprint.matrix * sum(map(matrices, model.optimizer.members.values()))
     return total
 
 

@@ -105,6 +105,12 @@ class Muon(engine().Adam):
         return engine().recorded([v for pair in pairs for v in pair], partial(_move, pairs))
 
 
+def matrices(optimizer: keras.optimizers.Optimizer) -> int:
+    """Count the matrices that an optimizer moves by Muon; it must be built."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of loss scaling
+    return sum(v is None for v in inner._velocities) if isinstance(inner, Muon) else 0
+
+
 def _move(pairs: list[tuple[Any, Any]], gradients: list[Any], learning_rate: Any) -> None:
     """Move each (matrix, momentum), the matrices of one shape together."""
     by_shape: dict[tuple[int, int], list[Any]] = {}

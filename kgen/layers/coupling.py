@@ -65,27 +65,28 @@ class Coupling(keras.layers.Layer):
         self.shift.build(input_shape)
         self.built = True
 
-    def _amounts(self, x: Any) -> tuple[Any, Any]:
-        """Return the log-scale and the shift of every number, from those that are kept."""
+    def _amounts(self, x: Any, moved: Any) -> tuple[Any, Any]:
+        """Return tanh(raw) times `moved`, and the shift, of every number, from those kept."""
         features = ops.multiply(x, self._kept)
         for layer in self.hidden:
             features = layer(features)
         # What is kept is scaled by exp(0) and shifted by 0.
-        log_scale = ops.multiply(ops.tanh(self.log_scale(features)), self._moved)
+        log_scale = ops.multiply(ops.tanh(self.log_scale(features)), moved)
         return log_scale, ops.multiply(self.shift(features), self._moved)
 
     def call(self, x: Any) -> Any:
         """Return y, float32 (B, len(kept))."""
         x = ops.cast(x, "float32")
-        log_scale, shift = self._amounts(x)
+        log_scale, shift = self._amounts(x, self._moved)
         return x * ops.exp(log_scale) + shift
 
     def inverse(self, y: Any) -> tuple[Any, Any]:
         """Return the x that `y`, float (B, len(kept)), is made of, and log|det dx/dy|, (B,)."""
         y = ops.cast(y, "float32")
-        log_scale, shift = self._amounts(y)
-        # Divided, not times exp(-s): CoreML has no negation.
-        return (y - shift) / ops.exp(log_scale), -ops.sum(log_scale, axis=-1)
+        # The sign is in the constant: CoreML has no negation, and LiteRT 1.4 refuses to
+        # divide by a number that int8 writes as 0, which need not be one that is 0.
+        log_scale, shift = self._amounts(y, -self._moved)
+        return (y - shift) * ops.exp(log_scale), ops.sum(log_scale, axis=-1)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape unchanged."""

@@ -25,7 +25,7 @@ from kgen.step.objective import Logs, Objective
 
 State = tuple[list[Any], ...]
 
-FOOTPRINT = Footprint(program=245_000_000, layer=3_000_000, activations=1.85)
+FOOTPRINT = Footprint(program=245_000_000, layer=3_000_000, matrix=0, activations=1.85)
 
 
 def train_step(model: Any, state: State, data: Any) -> tuple[Logs, State]:

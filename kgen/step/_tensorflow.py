@@ -9,7 +9,7 @@ import tensorflow as tf
 from kgen.step.footprint import Footprint
 from kgen.step.objective import Logs, Objective, part
 
-FOOTPRINT = Footprint(program=0, layer=2_000_000, activations=1.2)
+FOOTPRINT = Footprint(program=0, layer=2_000_000, matrix=700_000, activations=1.2)
 
 
 def train_step(model: Any, data: Any) -> Logs:

@@ -2,6 +2,7 @@
 
 import itertools
 
+import onnx
 import pytest
 
 from kgen_exports.job import DEFAULT_PRECISIONS, FORMATS
@@ -36,6 +37,15 @@ def test_the_encoder_of_a_flow_gives_no_log_variance(bundles):
     }
     assert outputs == {"vae": ["mean", "logvar"], "vae_flow": ["mean"]}
     assert "logvar" not in (bundles["vae_flow"].path / "README.md").read_text()
+
+
+def test_a_flow_divides_and_negates_nowhere(bundles):
+    """LiteRT 1.4 refuses to divide by what int8 writes as 0, and CoreML has no negation."""
+    for part in ("decoder", "encoder"):
+        graph = onnx.load(bundles["vae_flow"].path / f"{part}.onnx").graph
+        operations = {node.op_type for node in graph.node}
+        assert "Tanh" in operations
+        assert not operations & {"Div", "Neg"}
 
 
 def test_a_flow_adds_nothing_that_a_device_would_mind(bundles):
