@@ -20,7 +20,7 @@ class Coupling(keras.layers.Layer):
 
     The inverse subtracts and divides the same amounts, and log|det dy/dx| is the sum of s. The
     log-scales are bounded, ``s = tanh(raw)``, and a new layer is the identity. (Bounded by 2, a
-    flow that had learned few pictures gave others no density: docs/quality.md, section 3.)
+    flow of few pictures had next to no density for others: docs/quality.md, section 3.)
     Which numbers are kept is a constant that is multiplied with, so that a device sees products and
     sums only: no slices, no gathers. Computes in float32 whatever the dtype policy.
 
