@@ -14,8 +14,10 @@ TRIAL_SECONDS = (6.0, 30.0)
 MARGIN = 0.02
 """Part of the budget that is left for what a trial does not see: the ends of epochs."""
 
-MISSED = 0.1, 0.05
-"""Parts of the budget that a run may leave, which harms nobody else, and that it may overdraw."""
+LEFT = 0.1
+"""Part of the budget that a run may leave, which is to its own harm only."""
+OVERDRAWN = 0.05
+"""Part of the budget that it may take beyond."""
 
 
 def corrected(steps: int, spent: float, seconds: float) -> int | None:
@@ -28,8 +30,7 @@ def corrected(steps: int, spent: float, seconds: float) -> int | None:
         spent: seconds of processor time that they took.
         seconds: the budget.
     """
-    left, overdrawn = MISSED
-    if -left <= spent / seconds - 1.0 <= overdrawn:
+    if -LEFT <= spent / seconds - 1.0 <= OVERDRAWN:
         return None
     return max(1, round(steps * seconds * (1.0 - MARGIN) / spent))
 
