@@ -60,7 +60,7 @@ def relativistic_discriminator(real_logits: Any, fake_logits: Any) -> Any:
     fakes are indistinguishable. The best logit is that of :func:`minimax_discriminator` plus any
     constant, which no difference shows.
 
-    Source: Jolicoeur-Martineau (2019), section 4.1; Huang et al. (2024), eq. 2.
+    Source: Jolicoeur-Martineau (2019), section 4.1; the game of Huang et al. (2024), eq. 2.
 
     Args:
         real_logits: float (B,) or (B, 1).
@@ -75,7 +75,8 @@ def relativistic_generator(real_logits: Any, fake_logits: Any) -> Any:
     The same game with the labels turned round, as the non-saturating loss is for the first one: its
     gradient is largest where D is sure.
 
-    Source: Jolicoeur-Martineau (2019), section 4.1; Huang et al. (2024), eq. 2.
+    Source: Jolicoeur-Martineau (2019), section 4.1. Eq. 2 of Huang et al. (2024) is zero-sum: G
+    minimises minus D's loss there; their program has this one.
     """
     return _mean_softplus(_difference(real_logits, fake_logits))
 
