@@ -1,4 +1,4 @@
-"""Normalisation that a phone can run and that is cheap to train."""
+"""Normalisation that phones can run and that is cheap to train."""
 
 from typing import Any
 
@@ -115,3 +115,31 @@ class GroupNorm(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
         return {**super().get_config(), "groups": self.groups, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="kgen")
+class BatchNorm(keras.layers.BatchNormalization):
+    """Keras's layer, its state and its numbers, by a kernel of the backend where there is one.
+
+    ``y = (x - mu) / sqrt(var + epsilon) * gamma + beta``, with the mean and the variance of each
+    channel over the batch, in training, and with their running averages otherwise (Ioffe & Szegedy
+    2015, algorithms 1 and 2). Keras composes that of a dozen passes over the pictures and their
+    gradients, a kernel takes five. What is exported does not differ: a kernel is for training only.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalise; returns the same shape in the layer's compute dtype."""
+        found = self._by_kernel(inputs) if training and self.trainable and mask is None else None
+        if found is None:
+            return super().call(inputs, training=training, mask=mask)
+        y, mean, variance = found
+        for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            average.assign(average * self.momentum + value * (1.0 - self.momentum))
+        return ops.cast(y, self.compute_dtype)
+
+    def _by_kernel(self, x: Any) -> Any:
+        """Normalise by a kernel of the backend: y, mean and variance; None where it has none."""
+        if not (self.scale and self.center and self.axis == -1) or self.renorm or self.synchronized:
+            return None
+        weights = ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(self.beta)
+        return engine().batch_norm(ops.cast(x, "float32"), *weights, self.epsilon)

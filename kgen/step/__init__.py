@@ -20,6 +20,8 @@ Every engine has the same functions:
 - ``Adam``: Keras's optimizer by the backend's fastest kernel; same state, same numbers.
 - ``group_norm(x, gamma, beta, groups, epsilon)``: what :class:`kgen.layers.norm.GroupNorm` does
   without modulation, by a kernel of the backend; None where there is none that is faster.
+- ``batch_norm(x, gamma, beta, epsilon)``: what :class:`kgen.layers.norm.BatchNorm` does in
+  training, by a kernel; returns (y, mean, variance) of float32, or None in the same way.
 - ``compiled(model, function)``: the function, compiled for inference; it may read the model's
   variables and must not assign them.
 - ``recorded(variables, function)``: a function of tensors that reads and assigns these variables,

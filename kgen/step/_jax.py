@@ -185,6 +185,9 @@ def group_norm(*_: Any) -> None:
     """Have no kernel: the compiler fuses the layer's own formula."""
 
 
+batch_norm = group_norm
+
+
 def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of tensors that reads the model's variables.
 

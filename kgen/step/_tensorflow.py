@@ -122,6 +122,16 @@ def group_norm(*_: Any) -> None:
     """Have no kernel: TensorFlow has none for groups."""
 
 
+def batch_norm(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any] | None:
+    """Normalise a batch of pictures, with a gradient of two passes."""
+    if len(x.shape) != 4:
+        return None
+    y, mean, variance = tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=epsilon)
+    # The kernel says what the variance of all pictures is by these: the sum over n - 1, not n.
+    count = tf.cast(tf.size(x) / tf.size(mean), tf.float32)
+    return y, mean, variance * (count - 1.0) / count
+
+
 def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of tensors that reads the model's variables."""
     # reduce_retracing would make shapes unknown, which disables layout optimisation on the CPU.
