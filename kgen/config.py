@@ -32,7 +32,7 @@ class GANConfig(Section):
         tuple[int, ...],
         Option(
             help="Channels (conv) or units (mlp) of each generator level; empty: "
-            "128,64 (conv), 256,512,1024 (mlp).",
+            "64,32 (conv), with more levels above 32 pixels, or 256,512,1024 (mlp).",
             low=1,
             high=65_536,
         ),
@@ -41,7 +41,7 @@ class GANConfig(Section):
         tuple[int, ...],
         Option(
             help="Channels (conv) or units (mlp) of each discriminator level; empty: "
-            "64,128 (conv), 512,256 (mlp).",
+            "32,64,128 (conv), with more levels above 32 pixels, or 512,256 (mlp).",
             low=1,
             high=65_536,
         ),
@@ -140,7 +140,11 @@ class DDPMConfig(Section):
 
     widths: Annotated[
         tuple[int, ...],
-        Option(help="U-Net channels at each resolution; empty: 32,64.", low=1, high=65_536),
+        Option(
+            help="U-Net channels at each resolution; empty: 32,64 (larger pictures: more levels).",
+            low=1,
+            high=65_536,
+        ),
     ] = ()
     num_timesteps: Annotated[
         int, Option(help="Length T of the forward chain.", low=2, high=10_000)

@@ -10,17 +10,10 @@ Values = dict[str, dict[str, Any]]
 
 PRESETS: dict[str, dict[str, Values]] = {
     "gan": {
-        # Half of the networks' default widths, and small batches: on a small budget, more steps
-        # beat wider ones.
+        # Small batches: on a small budget, more steps beat better ones.
         "quick": {
             # The penalty, in place of dropout, is what large steps need: docs/gan.md, section 5.
-            "model": {
-                "generator_widths": [64, 32],
-                "discriminator_widths": [32, 64, 128],
-                "dropout": 0.0,
-                "loss": "relativistic",
-                "gradient_penalty": 1.0,
-            },
+            "model": {"dropout": 0.0, "loss": "relativistic", "gradient_penalty": 1.0},
             # A generator ten times as fast as its opponent learned best at every length that was
             # tried (docs/quality.md, section 2): it has most to learn, and batch norm bears it.
             "optimizer": {

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,12 @@ from benchmarks.plain.copying import (
 from benchmarks.plain.loop import Loop, Setting
 
 SLOPE = 0.2
+
+
+def convolutions(network: Any) -> list[int]:
+    """Read the widths of a Keras network's levels, but for that of its first vector."""
+    levels = [layer for layer in network.layers if re.fullmatch(r"(up|down)\d+_conv", layer.name)]
+    return [layer.filters for layer in levels]
 
 
 class Generator(nn.Module):
@@ -49,8 +56,9 @@ class Generator(nn.Module):
     @classmethod
     def of(cls, keras_generator: Any, model: Any) -> "Generator":
         """Copy a generator of kgen's."""
-        c = model.settings
-        made = cls(c.latent_dim, model.image_shape, c.generator_widths)
+        first = keras_generator.get_layer("base_reshape").target_shape[-1]
+        [second] = convolutions(keras_generator)
+        made = cls(model.settings.latent_dim, model.image_shape, (first, second))
         copy_to_picture(made.base, keras_generator, "base", made.small)
         copy_shuffled(made.up, keras_generator, "up0_up")
         copy(made.conv, keras_generator, "up0_conv")
@@ -64,7 +72,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Pictures to logits (batch, 1)."""
 
-    def __init__(self, shape: tuple[int, int, int], widths: tuple[int, ...], bias: bool):
+    def __init__(self, shape: tuple[int, int, int], widths: list[int], bias: bool):
         super().__init__()
         height, width, channels = shape
         downs = []
@@ -87,11 +95,10 @@ class Discriminator(nn.Module):
     @classmethod
     def of(cls, keras_discriminator: Any, model: Any) -> "Discriminator":
         """Copy a discriminator of kgen's."""
-        made = cls(
-            model.image_shape, model.settings.discriminator_widths, bias=not model.relativistic
-        )
-        convolutions = (layer for layer in made.modules() if isinstance(layer, nn.Conv2d))
-        for i, layer in enumerate(convolutions):
+        widths = convolutions(keras_discriminator)
+        made = cls(model.image_shape, widths, bias=not model.relativistic)
+        layers = (layer for layer in made.modules() if isinstance(layer, nn.Conv2d))
+        for i, layer in enumerate(layers):
             copy(layer, keras_discriminator, f"down{i}_conv")
         kernel, *bias = weights(keras_discriminator, "logit")
         fill(made.logit, of_picture(kernel, made.small), bias)
@@ -103,8 +110,8 @@ class GAN(Loop):
 
     def __init__(self, model: Any, recipe: Recipe, setting: Setting):
         c = model.settings
-        if len(c.generator_widths) != 2 or c.dropout:
-            raise ValueError(f"Expected two generator widths, and no dropout. Received: {c}.")
+        if c.dropout:
+            raise ValueError(f"Expected no dropout. Received: {c}.")
         self.g: Any = setting.place(Generator.of(model.generator, model))
         self.d: Any = setting.place(Discriminator.of(model.discriminator, model))
         super().__init__(recipe, setting, self.g)

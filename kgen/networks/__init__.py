@@ -9,10 +9,12 @@ not at export.
 `widths` are the sizes of a network's levels in the order in which data flow through it: units of
 hidden layers (`mlp`), channels at each resolution (`conv`). Empty means the network's own default.
 Every level of a `conv` network halves or doubles height and width: what makes pictures makes sides
-that double often enough, what only reads them takes any, as the greater half of an odd side.
+that double often enough, what only reads them takes any, as the greater half of an odd side. By
+default it has two levels up to 32 pixels, three up to 64, four up to 128, where sides are even that
+often; a discriminator has one more.
 
-The defaults of `conv` have, for 28x28 grey pictures, 474,000 parameters (generator, latent_dim 64),
-139,000 (discriminator), 234,000 and 122,000 (encoder and decoder, latent_dim 32), 290,000 (flow of
+The defaults of `conv` have, for 28x28 grey pictures, 220,000 parameters (generator, latent_dim 64),
+167,000 (discriminator), 234,000 and 122,000 (encoder and decoder, latent_dim 32), 290,000 (flow of
 depth 10 and width 128) and 360,000 (denoiser).
 
 Importing this module does not import Keras.
@@ -49,7 +51,8 @@ def build_generator(
         network: a key of `NETWORKS`.
         latent_dim: length of z.
         image_shape: (height, width, channels).
-        widths: see the module; default (256, 512, 1024) for `mlp`, (128, 64) for `conv`.
+        widths: see the module; default (256, 512, 1024) for `mlp`, (64, ..., 64, 32)
+            for `conv`.
         num_classes: with it the network takes a class label as a second input.
         name: the model's name.
 
@@ -78,7 +81,8 @@ def build_discriminator(
     Args:
         network: a key of `NETWORKS`.
         image_shape: (height, width, channels).
-        widths: see the module; default (512, 256) for `mlp`, (64, 128) for `conv`.
+        widths: see the module; default (512, 256) for `mlp`, (32, 64, 128, 128, ...)
+            for `conv`.
         dropout: share of features dropped after each level while training.
         bias: whether a constant is added to the logit; a loss of differences cannot learn it, and
             would move it by nothing but rounding.
@@ -186,7 +190,7 @@ def build_denoiser(
 
     Args:
         image_shape: (height, width, channels).
-        widths: channels at each resolution, finest first; default (32, 64).
+        widths: channels at each resolution, finest first; default (32, 64, 64, ...).
         patch_size: pixels on a side of the patches that the first layer reads and the last one
             writes; 1 works at full resolution, at about patch_size^2 times the cost.
         num_blocks: residual blocks at each resolution, on the way down and on the way up.

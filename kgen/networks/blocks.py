@@ -17,6 +17,8 @@ SLOPE = 0.2
 """Slope of leaky ReLUs below zero (Radford et al. 2016, section 3)."""
 CLASS_DIM = 32
 """Length of the vector that a class label becomes."""
+SMALLEST = 8
+"""Pixels down to which a network halves a picture's sides unless told otherwise."""
 
 
 def image_input(image_shape: tuple[int, int, int], name: str = "image") -> Any:
@@ -46,6 +48,18 @@ def with_class(features: Any, num_classes: int | None, inputs: dict[str, Any]) -
     inputs["label"] = label_input()
     vector = class_vector(inputs["label"], num_classes)
     return layers.Concatenate(name="with_class")([features, vector])
+
+
+def halvings(image_shape: tuple[int, int, int]) -> int:
+    """Return how often a network halves a picture, unless told otherwise: 28 pixels twice.
+
+    On until no side has more than `SMALLEST` pixels, or one is odd; at least twice.
+    """
+    height, width, _ = image_shape
+    count = 2
+    while max(height, width) > SMALLEST * 2**count and not (height | width) % 2 ** (count + 1):
+        count += 1
+    return count
 
 
 def base_size(image_shape: tuple[int, int, int], levels: int) -> tuple[int, int]:

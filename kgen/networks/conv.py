@@ -28,7 +28,7 @@ def generator(
     """Build an up-sampling network with batch norm and tanh: see `build_generator`."""
     inputs = {"z": blocks.latent_input(latent_dim)}
     x = blocks.with_class(inputs["z"], num_classes, inputs)
-    x = _grow(x, image_shape, widths or (128, 64), norm=True)
+    x = _grow(x, image_shape, widths or _growing(image_shape), norm=True)
     x = _pixels(x, image_shape)
     return keras.Model(
         inputs, layers.Activation("tanh", dtype="float32", name="output")(x), name=name
@@ -49,7 +49,8 @@ def discriminator(
     eq. 4): the features are read by one vector for all classes and one for the class.
     """
     inputs = {"image": blocks.image_input(image_shape)}
-    x = _shrink(inputs["image"], widths or (64, 128), dropout)
+    # One level more than the generator has: the last sees the whole picture.
+    x = _shrink(inputs["image"], widths or _shrinking(blocks.halvings(image_shape) + 1), dropout)
     x = layers.Flatten(name="flatten")(x)
     logit = layers.Dense(1, use_bias=bias, dtype="float32", name="logit")(x)
     if num_classes is not None:
@@ -70,7 +71,7 @@ def encoder(
 ) -> keras.Model:
     """Build a down-sampling network, then the mean and the log-variance: see `build_encoder`."""
     inputs = {"image": blocks.image_input(image_shape)}
-    x = _shrink(inputs["image"], widths or (32, 64), 0.0)
+    x = _shrink(inputs["image"], widths or _shrinking(blocks.halvings(image_shape)), 0.0)
     x = blocks.with_class(layers.Flatten(name="flatten")(x), num_classes, inputs)
     return keras.Model(inputs, blocks.posterior(x, latent_dim), name=name)
 
@@ -85,8 +86,18 @@ def decoder(
     """Build an up-sampling network to raw pixels: see `build_decoder`."""
     inputs = {"z": blocks.latent_input(latent_dim)}
     x = blocks.with_class(inputs["z"], num_classes, inputs)
-    x = _grow(x, image_shape, widths or (64, 32), norm=False)
+    x = _grow(x, image_shape, widths or _growing(image_shape), norm=False)
     return keras.Model(inputs, _pixels(x, image_shape), name=name)
+
+
+def _growing(image_shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """Return the default widths of what makes pictures: 64, 32 for 28 pixels."""
+    return (64,) * (blocks.halvings(image_shape) - 1) + (32,)
+
+
+def _shrinking(levels: int) -> tuple[int, ...]:
+    """Return the default widths of what reads pictures: 32, 64, 128, 128, ..."""
+    return tuple(min(32 * 2**level, 128) for level in range(levels))
 
 
 def _shrink(x: Any, widths: tuple[int, ...], dropout: float) -> Any:

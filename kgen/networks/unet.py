@@ -38,7 +38,7 @@ def denoiser(
     name: str,
 ) -> keras.Model:
     """Build the U-Net: see `build_denoiser`."""
-    widths = widths or (32, 64)
+    widths = widths or (32, *[64] * (blocks.halvings(image_shape) - 1))
     _check(image_shape, widths, shape)
     inputs = {
         "xt": blocks.image_input(image_shape, name="xt"),

@@ -67,8 +67,8 @@ def test_denoiser_starts_at_zero():
 @pytest.mark.parametrize(
     ("build", "arguments", "thousands"),
     [
-        (networks.build_generator, ("conv", 64, SHAPE), 474),
-        (networks.build_discriminator, ("conv", SHAPE), 139),
+        (networks.build_generator, ("conv", 64, SHAPE), 220),
+        (networks.build_discriminator, ("conv", SHAPE), 167),
         (networks.build_encoder, ("conv", 16, SHAPE), 134),
         (networks.build_decoder, ("conv", 16, SHAPE), 72),
         (networks.build_denoiser, (SHAPE,), 360),

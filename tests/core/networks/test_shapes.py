@@ -68,6 +68,30 @@ def test_default_widths_are_those_that_the_help_names(case):
     assert [v.shape for v in named.variables] == [v.shape for v in build_28(case).variables]
 
 
+# Above 8 pixels a network halves on, while both sides are even.
+SMALLEST = {8: 2, 12: 3, 20: 5, 28: 7, 32: 8, 36: 9, 44: 11, 56: 7, 64: 8, 72: 9, 100: 25, 128: 8}
+
+
+@pytest.mark.parametrize("size", SMALLEST)
+def test_the_default_levels_follow_the_size(size):
+    shape = (size, size, 3)
+    generator = networks.build_generator("conv", LATENT, shape)
+    assert generator.get_layer("base_reshape").output.shape[1:] == (SMALLEST[size],) * 2 + (64,)
+    discriminator = networks.build_discriminator("conv", shape)
+    [*_, last] = (layer for layer in discriminator.layers if layer.name.endswith("_conv"))
+    assert last.output.shape[1] == -(-SMALLEST[size] // 2)
+    assert last.filters == 128
+    attention = networks.build_denoiser(shape).get_layer("middle_attention")
+    assert attention.output.shape[1:] == (SMALLEST[size],) * 2 + (64,)
+
+
+def test_the_longer_side_decides_and_both_must_be_even():
+    sides = {(28, 64): (7, 16), (32, 64): (4, 8)}
+    for (height, width), smallest in sides.items():
+        generator = networks.build_generator("conv", LATENT, (height, width, 1))
+        assert generator.get_layer("base_reshape").output.shape[1:3] == smallest
+
+
 @pytest.mark.parametrize("case", ["conv_generator", "conv_decoder", "conv_denoiser"])
 def test_a_size_that_doubling_does_not_make_is_refused(case):
     # 2 levels: the denoiser's patches are the first of its halvings.
