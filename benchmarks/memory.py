@@ -78,7 +78,8 @@ def work(case: dict[str, Any]) -> dict[str, Any]:
     from kgen import backend, device, run_config
 
     backend.select(case["backend"])
-    device.setup(device="cpu", precision=case["overrides"].get("training.precision", "float32"))
+    precision = case["overrides"].get("training.precision", "float32")
+    device.setup(device="cpu", precision=precision, training=True)
     from keras import ops
 
     float(ops.sum(ops.ones((3,))))  # the backend is awake

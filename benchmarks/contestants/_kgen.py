@@ -72,7 +72,7 @@ def compete(task: Task, family: str) -> Outcome:
     backend.select(task.backend, device="cpu")
     from kgen import device, models, training
 
-    device.setup(device="cpu", seed=task.seed)
+    device.setup(device="cpu", seed=task.seed, training=True)
     trial = Watch(limit=trial_seconds(task.seconds))
     try:
         training.train(_run(task, family, NEVER, "trial"), reporter=trial)

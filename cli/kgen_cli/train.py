@@ -189,6 +189,7 @@ def _start(
         seed=training.seed,
         devices=devices,
         join=join,
+        training=True,
         debug=here.debug,
     )
 

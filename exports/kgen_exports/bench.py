@@ -4,7 +4,6 @@ A file and Keras are measured in turn, A B A B, so that what slows the machine f
 both, and their ratio holds.
 """
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from kgen import device
 from kgen.errors import KgenError
 from kgen_exports.keras_timer import KerasTimer, keras_timer
 from kgen_exports.manifest import FileEntry, Manifest
@@ -130,9 +130,7 @@ def measure(
 
 def all_threads() -> tuple[int, ...]:
     """Return 1 and the number of cores that this process may use, where that is another."""
-    available = getattr(os, "sched_getaffinity", None)
-    cores = len(available(0)) if available else os.cpu_count() or 1
-    return tuple(dict.fromkeys((1, cores)))
+    return tuple(dict.fromkeys((1, device.cores())))
 
 
 def _counted(threads: int) -> str:

@@ -4,6 +4,7 @@
 between the backends is in one small class each; what is decided is in pure functions.
 """
 
+import os
 import random
 import sys
 from collections.abc import Sequence
@@ -54,7 +55,12 @@ class DeviceInfo:
 
 
 def setup(
-    *, device: str = "auto", precision: str = "float32", deterministic: bool = False, seed: int = 0
+    *,
+    device: str = "auto",
+    precision: str = "float32",
+    deterministic: bool = False,
+    seed: int = 0,
+    training: bool = False,
 ) -> DeviceInfo:
     """Set the device, the precision, determinism and the seeds of the current backend.
 
@@ -69,6 +75,8 @@ def setup(
             the same to :func:`kgen.backend.select`.
         seed: in [0, 2**31 - 1]; of Python, NumPy, the backend, and of every layer, initializer and
             ``SeedGenerator`` built afterwards without a seed of its own.
+        training: whether models will be trained: the cores of a CPU are used otherwise then than
+            for drawing (docs/speed.md).
 
     Returns:
         What was set up.
@@ -84,11 +92,19 @@ def setup(
     runtime = _runtime()
     runtime.use(choose(device, runtime.devices(), runtime.active().kind, runtime.missing_gpu()))
     runtime.full_float32()
+    if training and runtime.active().kind == "cpu":
+        runtime.share_cores(cores())
     if deterministic:
         runtime.determinism()
     keras.config.set_dtype_policy(_POLICIES[precision])
     set_seed(seed)
     return info()
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    available = getattr(os, "sched_getaffinity", None)
+    return len(available(0)) if available else os.cpu_count() or 1
 
 
 def choose(device: str, present: Sequence[Device], active: str, missing_gpu: str) -> str:

@@ -59,6 +59,10 @@ class Runtime(ABC):
     def is_deterministic(self) -> bool:
         """Tell whether deterministic kernels are in use."""
 
+    def share_cores(self, cores: int) -> None:
+        """Use the cores of a CPU as training does it best; nothing where the backend does."""
+        return
+
     # Several devices. Keras spreads a training over them on JAX only.
 
     def join(self, service: str, processes: int, process: int, timeout: float) -> None:

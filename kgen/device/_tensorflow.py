@@ -1,5 +1,7 @@
 """TensorFlow's devices and switches."""
 
+import os
+
 import tensorflow as tf
 from tensorflow.python.framework.config import (  # no public getter; Keras takes it from here too
     is_op_determinism_enabled,
@@ -7,6 +9,8 @@ from tensorflow.python.framework.config import (  # no public getter; Keras take
 
 from kgen.device._runtime import Device, Runtime, cpu, hidden_gpus
 from kgen.errors import KgenError
+
+_THREADS = ("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 
 class TensorFlowRuntime(Runtime):
@@ -35,6 +39,20 @@ class TensorFlowRuntime(Runtime):
                 f"device={kind!r} expects a TensorFlow that has not computed yet. "
                 f"Received: {error}. Call kgen.device.setup first, or start a new process."
             ) from error
+
+    def share_cores(self, cores: int) -> None:
+        """Let two operations run at a time, with half of the cores each.
+
+        Training then computes two halves of a batch at a time (kgen/step/_tensorflow.py). What the
+        environment says of threads holds, and so does how a TensorFlow began that has computed.
+        """
+        if cores < 2 or any(os.environ.get(name) for name in _THREADS):
+            return
+        try:
+            tf.config.threading.set_inter_op_parallelism_threads(2)
+            tf.config.threading.set_intra_op_parallelism_threads(cores // 2)
+        except RuntimeError:
+            return
 
     def missing_gpu(self) -> str:
         """Name the libraries that TensorFlow loads for a GPU."""

@@ -83,6 +83,7 @@ class DDPM(GenerativeModel):
             variables=self.optimized()["model"],
             optimizer=self.optimizer.members["model"],
             name="model",
+            independent=True,
         )
 
     def loss_and_logs(self, x0: Any, labels: Any, noise: Noise, training: bool) -> Any:

@@ -172,7 +172,7 @@ class GenerativeModel(keras.Model):
         noise = divide(self.draw(ops.shape(x)[0], self.seeds), self.noise_axis)
         batch = (x, labels, noise)
         if self.accumulate > 1:
-            batch = self._parts(*batch)
+            batch = self.in_parts(self.accumulate, *batch)
         logs: Logs = {}
         for objective in self.objectives(training=True):
             logs |= engine().descend(self, objective, batch, self.accumulate)
@@ -194,9 +194,8 @@ class GenerativeModel(keras.Model):
             logs |= objective.loss(x, labels, noise)[1]
         return self._track(self._stack(logs))
 
-    def _parts(self, x: Any, labels: Any, noise: Noise) -> tuple[Any, Any, Noise]:
-        """Cut a batch into `accumulate` equal parts along a new first axis."""
-        count = self.accumulate
+    def in_parts(self, count: int, x: Any, labels: Any, noise: Noise) -> tuple[Any, Any, Noise]:
+        """Cut a batch into so many equal parts along a new first axis."""
 
         def cut(tensor: Any, axis: int = 0) -> Any:
             # Part j has pictures j, j + count, ...: where devices share a batch in lots, every

@@ -23,12 +23,16 @@ class Objective:
         name: says that the loss is the same function in every step, which depends on nothing but
             its arguments and the model's variables; no two of a step have one name. An engine that
             does not compile a step then need not find out anew what its loss does.
+        independent: says that no picture's loss depends on another's, as batch norm would have it,
+            and that the loss assigns nothing. An engine may then compute parts of a batch at the
+            same time.
     """
 
     loss: Callable[..., tuple[Any, Logs]]
     variables: list[keras.Variable]
     optimizer: keras.optimizers.Optimizer
     name: str | None = None
+    independent: bool = False
 
 
 def part(batches: Any, index: Any) -> Any:

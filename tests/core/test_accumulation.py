@@ -73,6 +73,35 @@ def test_losses_and_weights_do_not_depend_on_the_number_of_parts(family, tmp_pat
         assert_same(trained(family, tmp_path, parts), whole, rtol=1e-5)
 
 
+def halved(monkeypatch):
+    """Compute the halves of a batch at the same time where the backend can; count the times."""
+    traced, step = [], engine()
+    if keras.backend.backend() == "tensorflow":
+        own, side_by_side = step.tf.config.threading, step._side_by_side
+        monkeypatch.setattr(own, "get_inter_op_parallelism_threads", lambda: 2)
+        monkeypatch.setattr(
+            step, "_side_by_side", lambda *given: traced.append(1) or side_by_side(*given)
+        )
+    return traced
+
+
+@pytest.mark.parametrize("family", CASES)
+def test_nor_on_whether_its_halves_are_computed_at_the_same_time(family, tmp_path, monkeypatch):
+    whole = trained(family, tmp_path, 1)
+    traced = halved(monkeypatch)
+    # Pictures of a GAN share batch norms; that they are switched off here, the model cannot know.
+    does = keras.backend.backend() == "tensorflow" and family != "gan"
+    assert_same(trained(family, tmp_path, 1), whole, rtol=1e-5)  # as above
+    assert bool(traced) == does
+
+
+def test_an_odd_batch_is_not_halved(tmp_path, monkeypatch):
+    traced = halved(monkeypatch)
+    losses, _ = trained("vae", tmp_path, 1, training__batch_size=7)
+    assert np.isfinite(losses).all()
+    assert not traced
+
+
 def test_in_float16_neither_do_they(tmp_path):
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -87,11 +116,11 @@ def test_in_float16_neither_do_they(tmp_path):
 @pytest.mark.parametrize("family", ["gan", "ddpm"])
 def test_part_j_has_every_picture_from_j_on_in_steps_of_the_number_of_parts(family, tmp_path):
     model = models.build(tiny.config(family, tmp_path), (16, 16, 1))
-    model.accumulate = 4
     x, labels = tiny.pictures(8), np.arange(8, dtype=np.int32)
     noise = {name: ops.convert_to_numpy(n) for name, n in model.draw(8, 1).items()}
     tensors = ops.convert_to_tensor
-    cut = model._parts(tensors(x), tensors(labels), {k: tensors(n) for k, n in noise.items()})
+    noises = {name: tensors(n) for name, n in noise.items()}
+    cut = model.in_parts(4, tensors(x), tensors(labels), noises)
     for part in range(4):
         np.testing.assert_array_equal(ops.convert_to_numpy(cut[0][part]), x[part::4])
         np.testing.assert_array_equal(ops.convert_to_numpy(cut[1][part]), labels[part::4])
