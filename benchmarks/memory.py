@@ -79,7 +79,7 @@ def work(case: dict[str, Any]) -> dict[str, Any]:
 
     backend.select(case["backend"])
     precision = case["overrides"].get("training.precision", "float32")
-    device.setup(device="cpu", precision=precision, training=True)
+    device.setup(device="cpu", precision=precision)
     from keras import ops
 
     float(ops.sum(ops.ones((3,))))  # the backend is awake

@@ -99,7 +99,7 @@ def work(options: argparse.Namespace) -> None:
     from kgen import backend, device
 
     backend.select(options.backends[0], device=options.device)
-    info = device.setup(device=options.device, precision=options.precision, training=True)
+    info = device.setup(device=options.device, precision=options.precision)
     from benchmarks import ceiling
     from benchmarks.case import measure
 

@@ -72,7 +72,7 @@ def compete(task: Task, family: str) -> Outcome:
     backend.select(task.backend, device="cpu")
     from kgen import device, models, training
 
-    device.setup(device="cpu", seed=task.seed, training=True)
+    device.setup(device="cpu", seed=task.seed)
     trial = Watch(limit=trial_seconds(task.seconds))
     try:
         training.train(_run(task, family, NEVER, "trial"), reporter=trial)
@@ -137,6 +137,8 @@ def codes(model: Any, seed: int) -> Codes | None:
     """
     from keras import ops
 
+    from kgen.step import engine
+
     if not model.settings.likelihood.startswith("gaussian"):
         return None
     v = float(np.exp(ops.convert_to_numpy(model.likelihood.log_variance)))
@@ -145,7 +147,7 @@ def codes(model: Any, seed: int) -> Codes | None:
         logs = model.loss_and_logs(model.scale(images), None, {"eps": eps}, training=False)[1]
         return ops.stack([logs["reconstruction"], logs["kl"]])
 
-    look = model.inference(terms)
+    look = engine().compiled(model, terms)
     test = pictures("test")
     pixels = test[0].size
     found = []

@@ -20,7 +20,6 @@ def start(
     seed: int = 0,
     devices: int | None = 1,
     join: Callable[[], None] | None = None,
-    training: bool = False,
     debug: bool = False,
 ) -> None:
     """Select the backend, import Keras and set up the device; nothing before this imports Keras.
@@ -33,7 +32,6 @@ def start(
         seed: of everything that is not given one.
         devices: over how many to spread models; None for all.
         join: called once Keras is imported, before it computes: connects several processes.
-        training: whether models will be trained.
         debug: let notes of the backend through.
 
     Raises:
@@ -49,10 +47,7 @@ def start(
 
         if join is not None:
             join()
-        setup(
-            device=device, precision=precision, deterministic=deterministic, seed=seed,
-            training=training,
-        )  # fmt: skip
+        setup(device=device, precision=precision, deterministic=deterministic, seed=seed)
         distribute(devices)
 
 

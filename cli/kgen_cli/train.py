@@ -189,7 +189,6 @@ def _start(
         seed=training.seed,
         devices=devices,
         join=join,
-        training=True,
         debug=here.debug,
     )
 

@@ -144,15 +144,17 @@ class _Timer:
 
 
 def compiled(model: Any, part: Any) -> Any:
-    """Compile a part as kgen does to draw pictures; from arrays by name to arrays by name."""
+    """Compile a part as kgen does to draw a picture; from arrays by name to arrays by name."""
     from keras import ops
+
+    from kgen.step import engine
 
     network = part.model()
 
     def run(*inputs: Any) -> Any:
         return network(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
 
-    function = model.inference(run)
+    function = engine().compiled(model, run)
     names: list[str] = [spec.name for spec in part.inputs]
 
     def call(feeds: dict[str, Any]) -> dict[str, Any]:

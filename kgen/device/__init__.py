@@ -55,12 +55,7 @@ class DeviceInfo:
 
 
 def setup(
-    *,
-    device: str = "auto",
-    precision: str = "float32",
-    deterministic: bool = False,
-    seed: int = 0,
-    training: bool = False,
+    *, device: str = "auto", precision: str = "float32", deterministic: bool = False, seed: int = 0
 ) -> DeviceInfo:
     """Set the device, the precision, determinism and the seeds of the current backend.
 
@@ -75,8 +70,6 @@ def setup(
             the same to :func:`kgen.backend.select`.
         seed: in [0, 2**31 - 1]; of Python, NumPy, the backend, and of every layer, initializer and
             ``SeedGenerator`` built afterwards without a seed of its own.
-        training: whether models will be trained: the cores of a CPU are used otherwise then than
-            for drawing (docs/speed.md).
 
     Returns:
         What was set up.
@@ -92,7 +85,7 @@ def setup(
     runtime = _runtime()
     runtime.use(choose(device, runtime.devices(), runtime.active().kind, runtime.missing_gpu()))
     runtime.full_float32()
-    if training and runtime.active().kind == "cpu":
+    if runtime.active().kind == "cpu":
         runtime.share_cores(cores())
     if deterministic:
         runtime.determinism()

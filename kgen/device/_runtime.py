@@ -60,7 +60,7 @@ class Runtime(ABC):
         """Tell whether deterministic kernels are in use."""
 
     def share_cores(self, cores: int) -> None:
-        """Use the cores of a CPU as training does it best; nothing where the backend does."""
+        """Use the cores of a CPU as kgen's steps do it best; nothing where the backend does."""
         return
 
     # Several devices. Keras spreads a training over them on JAX only.

@@ -43,14 +43,16 @@ class TensorFlowRuntime(Runtime):
     def share_cores(self, cores: int) -> None:
         """Let two operations run at a time, with half of the cores each.
 
-        Training then computes two halves of a batch at a time (kgen/step/_tensorflow.py). What the
-        environment says of threads holds, and so does how a TensorFlow began that has computed.
+        The step engine then computes two halves of a batch at a time. What the environment or the
+        program says of threads holds, and so does how a TensorFlow began that has computed.
         """
-        if cores < 2 or any(os.environ.get(name) for name in _THREADS):
+        own = tf.config.threading
+        said = own.get_inter_op_parallelism_threads() or own.get_intra_op_parallelism_threads()
+        if cores < 2 or said or any(os.environ.get(name) for name in _THREADS):
             return
         try:
-            tf.config.threading.set_inter_op_parallelism_threads(2)
-            tf.config.threading.set_intra_op_parallelism_threads(cores // 2)
+            own.set_inter_op_parallelism_threads(2)
+            own.set_intra_op_parallelism_threads(cores // 2)
         except RuntimeError:
             return
 

@@ -278,8 +278,8 @@ class GenerativeModel(keras.Model):
         return np.concatenate(outputs)
 
     def inference(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Compile a function of tensors that reads this model's variables."""
-        return engine().compiled(self, function)
+        """Compile a function of tensors of n rows, each by itself, that reads the variables."""
+        return engine().compiled(self, function, by_rows=True)
 
     # Keras's serialisation.
 

@@ -22,8 +22,9 @@ Every engine has the same functions:
   without modulation, by a kernel of the backend; None where there is none that is faster.
 - ``batch_norm(x, gamma, beta, epsilon)``: what :class:`kgen.layers.norm.BatchNorm` does in
   training, by a kernel; returns (y, mean, variance) of float32, or None in the same way.
-- ``compiled(model, function)``: the function, compiled for inference; it may read the model's
-  variables and must not assign them.
+- ``compiled(model, function, by_rows)``: the function, compiled for inference; it may read the
+  model's variables and must not assign them. ``by_rows`` says that it makes n rows of n rows, each
+  of its own: an engine may then compute some of them beside others.
 - ``recorded(variables, function)``: a function of tensors that reads and assigns these variables,
   and no others, to be called in a step.
 - ``synchronise(model)``: bring the variables up to date in the middle of an epoch.

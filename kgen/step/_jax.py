@@ -188,7 +188,9 @@ def group_norm(*_: Any) -> None:
 batch_norm = group_norm
 
 
-def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(
+    model: Any, function: Callable[..., Any], *, by_rows: bool = False
+) -> Callable[..., Any]:
     """Compile a function of tensors that reads the model's variables.
 
     Under a distribution every device computes some rows, and all have the result.

@@ -38,7 +38,7 @@ def descend(model: Any, objective: Objective, batch: Any = (), parts: int = 1) -
     """Move the objective's variables once along the gradient of its loss."""
     if parts > 1:
         gradients, logs = _accumulated(model, objective, batch, parts)
-    elif _is_halved(model, objective, batch):
+    elif objective.independent and not model.jit_compile and _is_halved(batch[0].shape[0]):
         gradients, logs = _side_by_side(model, objective, batch)
     else:
         gradients, logs = _gradients(objective, batch)
@@ -57,16 +57,13 @@ def _gradients(objective: Objective, batch: Any) -> tuple[list[Any], Logs]:
     return tape.gradient(scaled, values, unconnected_gradients=zero), logs
 
 
-def _is_halved(model: Any, objective: Objective, batch: Any) -> bool:
-    """Tell whether the halves of a batch are computed at the same time.
+def _is_halved(rows: int | None) -> bool:
+    """Tell whether the halves of so many rows are computed at the same time.
 
     Small networks have operations that are too short to be divided among cores: two are 1.1 times
-    as fast as one there, and 1.7 times on two halves (docs/speed.md). The device's setup has seen
-    to it that two operations run at a time, where it knows that a training comes.
+    as fast as one there, and 1.7 times on two halves (docs/speed.md). Where that pays, the device's
+    setup lets two operations run at a time.
     """
-    if not objective.independent or model.jit_compile:
-        return False
-    rows = batch[0].shape[0]
     several = tf.config.threading.get_inter_op_parallelism_threads() > 1
     return several and rows is not None and rows % 2 == 0
 
@@ -161,10 +158,21 @@ def batch_norm(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any,
     return y, mean, variance * (count - 1.0) / count
 
 
-def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(
+    model: Any, function: Callable[..., Any], *, by_rows: bool = False
+) -> Callable[..., Any]:
     """Compile a function of tensors that reads the model's variables."""
+
+    def in_halves(*tensors: Any) -> Any:
+        rows = tensors[0].shape[0]
+        if not _is_halved(rows):
+            return function(*tensors)
+        halves = slice(rows // 2), slice(rows // 2, rows)
+        made = [function(*(tensor[half] for tensor in tensors)) for half in halves]
+        return keras.tree.map_structure(lambda *parts: tf.concat(parts, 0), *made)
+
     # reduce_retracing would make shapes unknown, which disables layout optimisation on the CPU.
-    return tf.function(function, autograph=False)
+    return tf.function(in_halves if by_rows else function, autograph=False)
 
 
 def recorded(variables: list[Any], function: Callable[..., Any]) -> Callable[..., Any]:

@@ -229,7 +229,9 @@ def batch_norm(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any,
     return y.movedim(1, -1), mean, torch.clamp_min(inverse**-2 - epsilon, 0.0)
 
 
-def compiled(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(
+    model: Any, function: Callable[..., Any], *, by_rows: bool = False
+) -> Callable[..., Any]:
     """Record a function of tensors that reads the model's variables; it records no gradients."""
     return recorded(model.variables, function)
 

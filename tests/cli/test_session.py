@@ -27,11 +27,10 @@ def order(monkeypatch):
 
 
 def test_backend_is_selected_before_the_device_is_set_up(order):
-    session.start(backend_name="jax", device="cpu", deterministic=True, seed=3, training=True)
-    expected = {"device": "cpu", "precision": "float32", "deterministic": True, "seed": 3}
+    session.start(backend_name="jax", device="cpu", deterministic=True, seed=3)
     assert order == [
         ("select", "jax", {"device": "cpu", "deterministic": True}),
-        ("setup", {**expected, "training": True}),
+        ("setup", {"device": "cpu", "precision": "float32", "deterministic": True, "seed": 3}),
         ("distribute", 1),
     ]
 

@@ -132,6 +132,28 @@ def test_compiled_functions_read_the_current_weights():
     assert after.tolist() == [6.0]
 
 
+@pytest.mark.parametrize("rows", [2, 7, 8])
+def test_what_is_compiled_by_rows_is_in_order_and_halved_where_that_is_possible(rows, monkeypatch):
+    halves = rows
+    if keras.backend.backend() == "tensorflow":
+        own = engine().tf.config.threading
+        monkeypatch.setattr(own, "get_inter_op_parallelism_threads", lambda: 2)
+        halves = rows if rows % 2 else rows // 2
+    model, seen = _duel(), []
+
+    def both(x, y):
+        seen.append(x.shape[0])
+        return {"product": x * y[:, None], "sum": [ops.sum(x, axis=1) + model.a]}
+
+    x = np.random.default_rng(0).normal(size=(rows, 3)).astype("float32")
+    y = np.arange(rows, dtype="float32")
+    made = engine().compiled(model, both, by_rows=True)(*map(ops.convert_to_tensor, (x, y)))
+    assert set(seen) == {halves}
+    product, total = ops.convert_to_numpy(made["product"]), ops.convert_to_numpy(made["sum"][0])
+    np.testing.assert_allclose(product, x * y[:, None], rtol=1e-6)  # float32 rounding
+    np.testing.assert_allclose(total, x.sum(1) + number(model.a), rtol=1e-5, atol=1e-6)
+
+
 def test_float16_updates_are_those_of_the_unscaled_loss():
     keras.config.set_dtype_policy("mixed_float16")
     try:

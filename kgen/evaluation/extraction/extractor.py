@@ -63,7 +63,10 @@ class Extractor:
 
     @cached_property
     def _look(self) -> Callable[..., Any]:
-        return engine().compiled(self.model, lambda images: self.model(images, training=False))
+        def look(images: Any) -> Any:
+            return self.model(images, training=False)
+
+        return engine().compiled(self.model, look, by_rows=True)
 
     def __call__(
         self, chunks: Iterable[np.ndarray], total: int, progress: Progress | None = None
