@@ -36,9 +36,19 @@ def training_bytes(model: GenerativeModel, batch_size: int, *, on_cpu: bool) -> 
     outputs = sum(output_bytes(network) for network in networks)
     total += int(footprint.activations * outputs * batch_size / model.accumulate)
     if on_cpu:
-        total += footprint.program + footprint.layer * sum(len(n.layers) for n in networks)
+        graph = footprint.layer * sum(len(n.layers) for n in networks)
+        if _is_halved(model, batch_size):
+            graph = int((1 + footprint.half) * graph)
+        total += footprint.program + graph
         total += footprint.matrix * sum(map(matrices, model.optimizer.members.values()))
     return total
+
+
+def _is_halved(model: GenerativeModel, batch_size: int) -> bool:
+    """Tell whether a step computes two halves of a batch at the same time."""
+    independent = all(objective.independent for objective in model.objectives(training=True))
+    even = batch_size % 2 == 0 and model.accumulate == 1
+    return even and independent and engine().two_at_a_time()
 
 
 _VIEWS = (keras.layers.InputLayer, keras.layers.Reshape, keras.layers.Flatten)

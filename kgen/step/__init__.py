@@ -15,6 +15,8 @@ Every engine has the same functions:
   loss's arguments; returns the objective's logs. With ``parts`` above 1 the batch lies in so many
   parts along a new first axis: their gradients are computed one after the other, in the memory of
   one, and averaged.
+- ``two_at_a_time()``: whether an even batch of an objective that is ``independent`` is computed as
+  two halves at the same time (:mod:`kgen.step.halves`).
 - ``FOOTPRINT``: the memory that all of this takes.
 - ``average(pairs, decay)``: move each average of (weight, average) towards its weight.
 - ``Adam``: Keras's optimizer by the backend's fastest kernel; same state, same numbers.

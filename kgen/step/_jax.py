@@ -12,6 +12,7 @@ whole batch needs. Noise is drawn by its place in the whole batch (JAX's keys ar
 so nothing depends on the number of devices.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +21,16 @@ import jax
 import keras
 import numpy as np
 
+from kgen.device import cores
 from kgen.step.footprint import Footprint
-from kgen.step.objective import Logs, Objective
+from kgen.step.halves import in_halves, is_even
+from kgen.step.objective import Logs, Objective, part
 
 State = tuple[list[Any], ...]
 
-FOOTPRINT = Footprint(program=245_000_000, layer=3_000_000, matrix=0, activations=1.85)
+FOOTPRINT = Footprint(
+    program=245_000_000, layer=3_000_000, half=1.0, matrix=2_500_000, activations=1.85
+)
 
 
 def train_step(model: Any, state: State, data: Any) -> tuple[Logs, State]:
@@ -134,16 +139,37 @@ def descend(model: Any, objective: Objective, batch: Any = (), parts: int = 1) -
 
     gradient = jax.grad(loss, has_aux=True)
     values, fixed = ([variable.value for variable in group] for group in (moving, others))
-    if parts == 1:
-        gradients, (assigned, logs) = gradient(values, fixed, batch)
-    else:
+    if parts > 1:
         gradients, (assigned, logs) = _accumulated(gradient, values, fixed, batch)
+    elif objective.independent and is_even(batch[0]) and two_at_a_time():
+        halves = model.in_parts(2, *batch)
+        gradients, (assigned, logs) = _side_by_side(gradient, values, fixed, halves)
+    else:
+        gradients, (assigned, logs) = gradient(values, fixed, batch)
     _assign(others, assigned)
     state = [variable.value for variable in optimizer.variables]
     values, state = optimizer.stateless_apply(state, gradients, values)
     _assign(moving, values)
     _assign(optimizer.variables, state)
     return logs
+
+
+def two_at_a_time() -> bool:
+    """Tell whether XLA has the cores of a CPU to itself, on which it runs what does not wait."""
+    device = getattr(jax.config, "jax_default_device", None) or jax.devices()[0]
+    alone = keras.distribution.distribution() is None
+    # XLA does not read the environment; who wants one thread says so to all libraries.
+    several = cores() > 1 and os.environ.get("OMP_NUM_THREADS") != "1"
+    return device.platform == "cpu" and alone and several
+
+
+def _side_by_side(gradient: Callable[..., Any], values: Any, fixed: Any, halves: Any) -> Any:
+    """Average the gradients and logs of two halves of a batch, whose loss assigns nothing."""
+    (mine, (assigned, logs)), (others, (_, other_logs)) = (
+        gradient(values, fixed, part(halves, index)) for index in range(2)
+    )
+    mean = jax.tree.map(lambda a, b: (a + b) / 2, (mine, logs), (others, other_logs))
+    return mean[0], (assigned, mean[1])
 
 
 def _accumulated(gradient: Callable[..., Any], values: Any, fixed: Any, batches: Any) -> Any:
@@ -196,11 +222,12 @@ def compiled(
     Under a distribution every device computes some rows, and all have the result.
     """
     everywhere = _sharding(())
+    run = in_halves(function, two_at_a_time) if by_rows else function
 
     def stateless(values: list[Any], tensors: tuple[Any, ...]) -> Any:
         pairs = list(zip(model.variables, values, strict=True))
         with keras.StatelessScope(state_mapping=pairs):
-            return function(*tensors)
+            return run(*tensors)
 
     jitted = jax.jit(stateless, out_shardings=everywhere)
     return lambda *tensors: jitted(

@@ -7,9 +7,10 @@ import keras
 import tensorflow as tf
 
 from kgen.step.footprint import Footprint
+from kgen.step.halves import in_halves, is_even
 from kgen.step.objective import Logs, Objective, part
 
-FOOTPRINT = Footprint(program=0, layer=2_000_000, matrix=700_000, activations=1.2)
+FOOTPRINT = Footprint(program=0, layer=2_000_000, half=0.4, matrix=700_000, activations=1.2)
 
 
 def train_step(model: Any, data: Any) -> Logs:
@@ -38,7 +39,7 @@ def descend(model: Any, objective: Objective, batch: Any = (), parts: int = 1) -
     """Move the objective's variables once along the gradient of its loss."""
     if parts > 1:
         gradients, logs = _accumulated(model, objective, batch, parts)
-    elif objective.independent and not model.jit_compile and _is_halved(batch[0].shape[0]):
+    elif objective.independent and is_even(batch[0]) and two_at_a_time() and not model.jit_compile:
         gradients, logs = _side_by_side(model, objective, batch)
     else:
         gradients, logs = _gradients(objective, batch)
@@ -57,15 +58,9 @@ def _gradients(objective: Objective, batch: Any) -> tuple[list[Any], Logs]:
     return tape.gradient(scaled, values, unconnected_gradients=zero), logs
 
 
-def _is_halved(rows: int | None) -> bool:
-    """Tell whether the halves of so many rows are computed at the same time.
-
-    Small networks have operations that are too short to be divided among cores: two are 1.1 times
-    as fast as one there, and 1.7 times on two halves (docs/speed.md). Where that pays, the device's
-    setup lets two operations run at a time.
-    """
-    several = tf.config.threading.get_inter_op_parallelism_threads() > 1
-    return several and rows is not None and rows % 2 == 0
+def two_at_a_time() -> bool:
+    """Tell whether two operations run at a time: see TensorFlow's runtime in kgen/device."""
+    return tf.config.threading.get_inter_op_parallelism_threads() > 1
 
 
 def _side_by_side(model: Any, objective: Objective, batch: Any) -> tuple[list[Any], Logs]:
@@ -162,17 +157,9 @@ def compiled(
     model: Any, function: Callable[..., Any], *, by_rows: bool = False
 ) -> Callable[..., Any]:
     """Compile a function of tensors that reads the model's variables."""
-
-    def in_halves(*tensors: Any) -> Any:
-        rows = tensors[0].shape[0]
-        if not _is_halved(rows):
-            return function(*tensors)
-        halves = slice(rows // 2), slice(rows // 2, rows)
-        made = [function(*(tensor[half] for tensor in tensors)) for half in halves]
-        return keras.tree.map_structure(lambda *parts: tf.concat(parts, 0), *made)
-
     # reduce_retracing would make shapes unknown, which disables layout optimisation on the CPU.
-    return tf.function(in_halves if by_rows else function, autograph=False)
+    run = in_halves(function, two_at_a_time) if by_rows else function
+    return tf.function(run, autograph=False)
 
 
 def recorded(variables: list[Any], function: Callable[..., Any]) -> Callable[..., Any]:

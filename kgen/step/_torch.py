@@ -11,7 +11,7 @@ from kgen.step._torch_record import Recorder, tensors
 from kgen.step.footprint import Footprint
 from kgen.step.objective import Logs, Objective, part
 
-FOOTPRINT = Footprint(program=13_000_000, layer=60_000, matrix=0, activations=1.36)
+FOOTPRINT = Footprint(program=13_000_000, layer=60_000, half=0.0, matrix=0, activations=1.36)
 
 
 def train_step(model: Any, data: Any) -> Logs:
@@ -145,6 +145,11 @@ def _accumulated(
         logs = {name: logs.get(name, 0.0) + log for name, log in reported.items()}
     mean = torch._foreach_div(total, parts)  # pyright: ignore[reportPrivateImportUsage]
     return list(mean), {name: log / parts for name, log in logs.items()}
+
+
+def two_at_a_time() -> bool:
+    """Say no: PyTorch divides its operations among the cores well."""
+    return False
 
 
 def average(pairs: list[tuple[Any, Any]], decay: Any) -> None:

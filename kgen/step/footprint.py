@@ -11,6 +11,7 @@ class Footprint:
         program: bytes of main memory that any first step takes: threads, buffers, the compiler's
             own. Not the libraries' files, which are mapped.
         layer: bytes of main memory for every layer: its share of a graph or a compiled program.
+        half: the part of `layer` that a second half of a batch adds: the graph has both.
         matrix: the same for every matrix that Muon moves.
         activations: the peak of a step in units of all layers' outputs. 1 are the outputs
             themselves, which the backward pass needs; the rest are gradients on their way back,
@@ -19,5 +20,6 @@ class Footprint:
 
     program: int
     layer: int
+    half: float
     matrix: int
     activations: float
