@@ -152,6 +152,18 @@ def test_what_is_compiled_by_rows_is_in_order_and_halved_where_that_is_possible(
     np.testing.assert_allclose(total, x.sum(1) + number(model.a), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("cores", "threads", "expected"), [(2, "", True), (2, "2", False), (1, "", False)]
+)
+def test_xla_has_the_cores_where_nobody_says_how_many_threads(
+    cores, threads, expected, monkeypatch
+):
+    monkeypatch.setattr(engine(), "cores", lambda: cores, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    # The tests say how many threads TensorFlow has; PyTorch divides its operations by itself.
+    assert engine().two_at_a_time() == (expected and keras.backend.backend() == "jax")
+
+
 def test_float16_updates_are_those_of_the_unscaled_loss():
     keras.config.set_dtype_policy("mixed_float16")
     try:
