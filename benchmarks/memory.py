@@ -78,8 +78,7 @@ def work(case: dict[str, Any]) -> dict[str, Any]:
     from kgen import backend, device, run_config
 
     backend.select(case["backend"])
-    precision = case["overrides"].get("training.precision", "float32")
-    device.setup(device="cpu", precision=precision)
+    device.setup(device="cpu", precision=case["overrides"].get("training.precision", "float32"))
     from keras import ops
 
     float(ops.sum(ops.ones((3,))))  # the backend is awake

@@ -144,7 +144,7 @@ def group_norm(*_: Any) -> None:
 
 
 def batch_norm(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any] | None:
-    """Normalise a batch of pictures, with a gradient of two passes."""
+    """Normalise a batch of pictures, with a gradient of two passes; tried on a CPU only."""
     if len(x.shape) != 4:
         return None
     y, mean, variance = tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=epsilon)

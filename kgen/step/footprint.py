@@ -12,7 +12,7 @@ class Footprint:
             own. Not the libraries' files, which are mapped.
         layer: bytes of main memory for every layer: its share of a graph or a compiled program.
         half: the part of `layer` that a second half of a batch adds: the graph has both.
-        matrix: the same for every matrix that Muon moves.
+        matrix: bytes of main memory for every matrix that Muon moves.
         activations: the peak of a step in units of all layers' outputs. 1 are the outputs
             themselves, which the backward pass needs; the rest are gradients on their way back,
             copies in another order of memory for a convolution, and memory not yet given back.

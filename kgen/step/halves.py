@@ -1,7 +1,7 @@
 """The halves of a batch, computed at the same time.
 
 Small networks have operations that are too short to be divided among the cores of a CPU. Two cores
-were 1.1 times as fast as one on a batch, and 1.7 times on its halves (docs/speed.md).
+trained a DDPM 1.1 times as fast as one by whole batches, and 1.7 times by halves (docs/speed.md).
 """
 
 from collections.abc import Callable

@@ -287,41 +287,6 @@ class TestFullFloat32:
         assert not torch.backends.cudnn.allow_tf32
 
 
-@pytest.mark.parametrize(
-    ("cores", "environment", "said", "threads"),
-    [
-        (6, {}, "", [2, 3]),
-        (2, {}, "", [2, 1]),
-        (1, {}, "", [0, 0]),  # TensorFlow's own choice
-        (6, {"TF_NUM_INTRAOP_THREADS": "4"}, "", [0, 0]),
-        (6, {"TF_NUM_INTEROP_THREADS": "1"}, "", [0, 0]),
-        (6, {}, "own.set_intra_op_parallelism_threads(4)", [0, 4]),
-    ],
-)
-def test_tensorflow_does_two_operations_at_a_time(
-    subprocess_env, cores, environment, said, threads
-):
-    # Threads cannot be changed any more in a process that has computed.
-    code = f"""
-from kgen import backend, device
-backend.select("tensorflow", device="cpu")
-import tensorflow as tf
-own = tf.config.threading
-{said}
-device.cores = lambda: {cores}
-device.setup(device="cpu")
-print([own.get_inter_op_parallelism_threads(), own.get_intra_op_parallelism_threads()])
-tf.zeros(3) + 1
-device.setup(device="cpu")  # too late, and no error
-"""
-    others = {name: value for name, value in subprocess_env.items() if "THREADS" not in name}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=others | environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == threads
-
-
 @pytest.mark.backend
 def test_a_deterministic_process_repeats_its_bits_and_imports_one_backend(subprocess_env):
     # In a process of its own, because TensorFlow's determinism cannot be switched off again.

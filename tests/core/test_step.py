@@ -132,38 +132,6 @@ def test_compiled_functions_read_the_current_weights():
     assert after.tolist() == [6.0]
 
 
-@pytest.mark.parametrize("rows", [2, 7, 8])
-def test_what_is_compiled_by_rows_is_in_order_and_halved_where_that_is_possible(rows, monkeypatch):
-    monkeypatch.setattr(engine(), "two_at_a_time", lambda: True)
-    can = keras.backend.backend() != "torch" and rows % 2 == 0
-    halves = rows // 2 if can else rows
-    model, seen = _duel(), []
-
-    def both(x, y):
-        seen.append(x.shape[0])
-        return {"product": x * y[:, None], "sum": [ops.sum(x, axis=1) + model.a]}
-
-    x = np.random.default_rng(0).normal(size=(rows, 3)).astype("float32")
-    y = np.arange(rows, dtype="float32")
-    made = engine().compiled(model, both, by_rows=True)(*map(ops.convert_to_tensor, (x, y)))
-    assert set(seen) == {halves}
-    product, total = ops.convert_to_numpy(made["product"]), ops.convert_to_numpy(made["sum"][0])
-    np.testing.assert_allclose(product, x * y[:, None], rtol=1e-6)  # float32 rounding
-    np.testing.assert_allclose(total, x.sum(1) + number(model.a), rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("cores", "threads", "expected"), [(2, "", True), (2, "2", False), (1, "", False)]
-)
-def test_xla_has_the_cores_where_nobody_says_how_many_threads(
-    cores, threads, expected, monkeypatch
-):
-    monkeypatch.setattr(engine(), "cores", lambda: cores, raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", threads)
-    # The tests say how many threads TensorFlow has; PyTorch divides its operations by itself.
-    assert engine().two_at_a_time() == (expected and keras.backend.backend() == "jax")
-
-
 def test_float16_updates_are_those_of_the_unscaled_loss():
     keras.config.set_dtype_policy("mixed_float16")
     try:
