@@ -118,13 +118,14 @@ class GroupNorm(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="kgen")
-class BatchNorm(keras.layers.BatchNormalization):
+class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's layer, its state and its numbers, by a kernel of the backend where there is one.
 
     ``y = (x - mu) / sqrt(var + epsilon) * gamma + beta``, with the mean and the variance of each
     channel over the batch, in training, and with their running averages otherwise (Ioffe & Szegedy
     2015, algorithms 1 and 2). Keras composes that of a dozen passes over the pictures and their
     gradients, a kernel takes five. What is exported does not differ: a kernel is for training only.
+    Files of weights name layers by their classes, so that this one reads what Keras's has written.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from kgen.layers.norm import BatchNorm
+from kgen.layers.norm import BatchNormalization
 from kgen.layers.resample import DepthToSpace
 from kgen.networks import blocks
 
@@ -129,7 +129,9 @@ def _grow(x: Any, image_shape: tuple[int, int, int], widths: tuple[int, ...], no
 
 def _norm_act(x: Any, norm: bool, name: str) -> Any:
     if norm:
-        x = BatchNorm(momentum=BATCH_NORM_MOMENTUM, dtype="float32", name=f"{name}_norm")(x)
+        x = BatchNormalization(momentum=BATCH_NORM_MOMENTUM, dtype="float32", name=f"{name}_norm")(
+            x
+        )
     return blocks.leaky_relu(x, name)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from kgen.layers.norm import BatchNorm
+from kgen.layers.norm import BatchNormalization
 from kgen.networks import blocks
 
 BATCH_NORM_MOMENTUM = 0.8
@@ -26,7 +26,9 @@ def generator(
     for i, width in enumerate(widths or (256, 512, 1024)):
         x = layers.Dense(width, name=f"hidden{i}")(x)
         x = blocks.leaky_relu(x, f"hidden{i}")
-        x = BatchNorm(momentum=BATCH_NORM_MOMENTUM, dtype="float32", name=f"hidden{i}_norm")(x)
+        x = BatchNormalization(
+            momentum=BATCH_NORM_MOMENTUM, dtype="float32", name=f"hidden{i}_norm"
+        )(x)
     return keras.Model(inputs, _picture(x, image_shape, "tanh"), name=name)
 
 

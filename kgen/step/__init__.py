@@ -22,7 +22,7 @@ Every engine has the same functions:
 - ``Adam``: Keras's optimizer by the backend's fastest kernel; same state, same numbers.
 - ``group_norm(x, gamma, beta, groups, epsilon)``: what :class:`kgen.layers.norm.GroupNorm` does
   without modulation, by a kernel of the backend; None where there is none that is faster.
-- ``batch_norm(x, gamma, beta, epsilon)``: what :class:`kgen.layers.norm.BatchNorm` does in
+- ``batch_norm(x, gamma, beta, epsilon)``: what :class:`kgen.layers.norm.BatchNormalization` does in
   training, by a kernel; returns (y, mean, variance) of float32, or None in the same way.
 - ``compiled(model, function, by_rows)``: the function, compiled for inference; it may read the
   model's variables and must not assign them. ``by_rows`` says that it makes n rows of n rows, each

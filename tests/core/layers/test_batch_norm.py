@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 from numpy.testing import assert_allclose
 
-from kgen.layers.norm import BatchNorm
+from kgen.layers.norm import BatchNormalization
 from kgen.step import engine
 from tests.core.layers.harness import JIT, check_layer
 
@@ -33,7 +33,20 @@ def trained(cls, x, target, *, jit_compile: bool = False, **options):
 
 
 def test_keeps_the_layer_contract():
-    check_layer(BatchNorm, {"momentum": 0.8, "epsilon": 1e-2}, [inputs(SHAPES[0])])
+    check_layer(BatchNormalization, {"momentum": 0.8, "epsilon": 1e-2}, [inputs(SHAPES[0])])
+
+
+def test_reads_the_weights_of_keras_layer(tmp_path):
+    path = tmp_path / "model.weights.h5"
+    theirs, ours = (
+        keras.Sequential([keras.Input(SHAPES[0][1:]), cls(name="norm")])
+        for cls in (keras.layers.BatchNormalization, BatchNormalization)
+    )
+    theirs.set_weights([inputs(weight.shape) for weight in theirs.weights])
+    theirs.save_weights(path)
+    ours.load_weights(path)
+    for our, their in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(our, their)
 
 
 @pytest.mark.parametrize("jit_compile", [False, JIT])
@@ -41,7 +54,7 @@ def test_keeps_the_layer_contract():
 def test_a_step_is_that_of_keras_layer(shape, jit_compile):
     rng = np.random.Generator(np.random.Philox(4))
     x, target = inputs(shape), rng.normal(size=shape)
-    ours = trained(BatchNorm, x, target, jit_compile=jit_compile)
+    ours = trained(BatchNormalization, x, target, jit_compile=jit_compile)
     theirs = trained(keras.layers.BatchNormalization, x, target, jit_compile=jit_compile)
     # Kernels of float32, and E[x^2] - E[x]^2 where they take deviations: 2**-23 of some 100.
     assert_allclose(ours[0], theirs[0], rtol=1e-4)
@@ -57,7 +70,7 @@ def called(layer, x, *, training=True):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_equals_float64(shape):
     x = inputs(shape)
-    y, mean, variance = called(BatchNorm(momentum=0.0, epsilon=1e-2), x)
+    y, mean, variance = called(BatchNormalization(momentum=0.0, epsilon=1e-2), x)
     rows = x.astype("float64").reshape(-1, shape[-1])
     expected = (rows - rows.mean(0)) / np.sqrt(rows.var(0) + 1e-2)
     # float32 rounding of sums of 6 to 120 numbers
@@ -68,7 +81,7 @@ def test_equals_float64(shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_constant_channel_becomes_beta_and_has_no_variance(shape):
-    y, mean, variance = called(BatchNorm(momentum=0.0), np.full(shape, 3.7, "float32"))
+    y, mean, variance = called(BatchNormalization(momentum=0.0), np.full(shape, 3.7, "float32"))
     # A float32 sum of 120 numbers is off by at most 120 * 2**-24 of itself, and 1 / sqrt(1e-3)
     # makes 32 times of that.
     assert_allclose(y, 0.0, rtol=0, atol=1e-3)
@@ -92,7 +105,7 @@ def counted(monkeypatch) -> list[int]:
 
 def test_a_kernel_normalises_batches_of_pictures_in_training_only(monkeypatch):
     calls = counted(monkeypatch)
-    layer, x = BatchNorm(), inputs(SHAPES[0])
+    layer, x = BatchNormalization(), inputs(SHAPES[0])
     called(layer, x, training=False)
     layer.trainable = False
     called(layer, x)
@@ -108,7 +121,7 @@ def test_a_kernel_normalises_batches_of_pictures_in_training_only(monkeypatch):
 def test_what_a_kernel_cannot_do_is_left_to_keras(options, monkeypatch):
     calls = counted(monkeypatch)
     x = inputs((6, 12, 12, 12))
-    y, *averages = called(BatchNorm(**options), x)
+    y, *averages = called(BatchNormalization(**options), x)
     theirs = called(keras.layers.BatchNormalization(**options), x)
     assert calls == []
     for ours, their in zip((y, *averages), theirs, strict=True):
@@ -117,7 +130,7 @@ def test_what_a_kernel_cannot_do_is_left_to_keras(options, monkeypatch):
 
 def test_half_precision_is_normalised_in_float32():
     x = inputs(SHAPES[0], mean=300.0).astype("float16")
-    layer = BatchNorm(dtype="mixed_float16", momentum=0.0)
+    layer = BatchNormalization(dtype="mixed_float16", momentum=0.0)
     y, mean, _ = called(layer, x)
     assert y.dtype == np.float16
     rows = x.astype("float64").reshape(-1, x.shape[-1])

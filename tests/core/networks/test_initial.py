@@ -90,7 +90,7 @@ def test_mlp_networks_are_those_of_the_study_notes():
     decoder = networks.build_decoder("mlp", 20, SHAPE, (400,))
     assert decoder.count_params() == 21 * 400 + 401 * 784
     kinds = [type(layer).__name__ for layer in generator.layers]
-    assert kinds[1:4] == ["Dense", "LeakyReLU", "BatchNorm"]
+    assert kinds[1:4] == ["Dense", "LeakyReLU", "BatchNormalization"]
     norm = generator.get_layer("hidden0_norm")
     assert norm.momentum == 0.8
     assert generator.get_layer("hidden0_act").negative_slope == pytest.approx(0.2)
