@@ -19,6 +19,7 @@ from kgen.evaluation import GROUPS, diagnostics
 from kgen.evaluation.diagnostics import ddpm
 from kgen.evaluation.extraction.extractor import Extractor
 from kgen.evaluation.extraction.features import Features
+from kgen.evaluation.extraction.kept import kept
 from kgen.evaluation.metrics import memorisation
 from kgen.evaluation.metrics.distribution import measure
 from kgen.evaluation.metrics.frechet import Moments, frechet_distance
@@ -111,7 +112,9 @@ def evaluate(
     @cache
     def reference() -> Features:
         images = reals.reference_images()
-        return extractor([images], len(images), partial(progress, "looking at the real pictures"))
+        looking = partial(progress, "looking at the real pictures")
+        facts = ["reference", reals.content]
+        return kept(extractor, facts, lambda: extractor([images], len(images), looking))
 
     findings = Findings(warnings=source.warnings)
     findings |= _drawn(source, reals, extractor, request, reference, progress)
@@ -203,9 +206,12 @@ def _compared(
     def look(chunks: Iterable[np.ndarray], before: int) -> Features:
         return extractor(chunks, total, lambda done, total: looking(before + done, total))
 
-    gaussian = fit_gaussian(ArrayImages(reals.train_images()))
-    floor = look([train], 0)
-    bar = look(gaussian.draw(request.n, request.seed), len(train))
+    def gaussian() -> Features:
+        fitted = fit_gaussian(ArrayImages(reals.train_images()))
+        return look(fitted.draw(request.n, request.seed), len(train))
+
+    floor = kept(extractor, ["train", reals.content, len(train)], lambda: look([train], 0))
+    bar = kept(extractor, ["gaussian", reals.content, request.n, request.seed], gaussian)
     progress("comparing", 0, 1)
     return measure(
         reference, generated, floor=floor, bar=bar, seed=request.seed,

@@ -1,12 +1,14 @@
 """`kgen evaluate` and `kgen compare` on a real backend: tiny models, embedded pictures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kgen import data
+from kgen.evaluation.extraction.extractor import Extractor, pinned
 from kgen.evaluation.record import Record
 from kgen.files import cache_folder
 
@@ -65,6 +67,33 @@ def test_a_run_is_evaluated_and_the_same_question_is_answered_from_its_folder(
     again = kgen("evaluate", family, *FAST, *(["--num-steps", "4"] if family == "ddpm" else []))
     assert again.stdout == result.stdout
     assert "holds another evaluation" in fails("evaluate", family, "-n", "129", status=1)
+
+
+def test_a_slow_extractor_looks_at_real_pictures_once(kgen, tmp_path, monkeypatch):
+    seen = []
+    look = Extractor.__call__
+
+    def counting(self, chunks, total, progress=None):
+        found = look(self, chunks, total, progress)
+        seen.append(len(found))
+        return found
+
+    monkeypatch.setattr(Extractor, "__call__", counting)
+    opened = replace(pinned(), is_slow=True)
+    monkeypatch.setattr("kgen.evaluation.extraction.extractor.pinned", lambda: opened)
+    real = data.load("embedded", split="test").images
+    values = []
+    for name, first in (("one", 0), ("two", 128)):
+        path = tmp_path / f"{name}.npz"
+        np.savez(path, images=real.gather(np.arange(first, first + 128)))
+        result = kgen("evaluate", str(path), "--data", "embedded", *FAST, "--metrics", "quality")
+        assert result.exit_code == 0, result.output
+        record = Record.read(Path(result.stdout.splitlines()[-1]).parent)
+        values.append(record.findings.values["frechet_distance"])
+    # What is evaluated, the reference, the floor and the bar; then only what is evaluated.
+    assert seen == [128, len(real), 128, 128, 128]
+    assert values[0].value != values[1].value
+    assert (values[0].floor, values[0].bar) == (values[1].floor, values[1].bar)
 
 
 def test_a_sampler_is_chosen_for_what_has_one(kgen, fails, train):

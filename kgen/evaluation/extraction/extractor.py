@@ -52,6 +52,7 @@ class Extractor:
         image_shape: (height, width, channels) that it takes.
         has_classes: whether the logits are of the data's own classes.
         accuracy: share of held-out pictures that it classifies rightly, or None where unknown.
+        is_slow: whether what it sees is worth a file (:mod:`kgen.evaluation.extraction.kept`).
     """
 
     name: str
@@ -60,6 +61,7 @@ class Extractor:
     image_shape: tuple[int, int, int]
     has_classes: bool = True
     accuracy: float | None = None
+    is_slow: bool = False
 
     @cached_property
     def _look(self) -> Callable[..., Any]:

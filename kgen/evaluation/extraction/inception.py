@@ -40,10 +40,12 @@ class Inception(Extractor):
         model: from uint8 tensors (n, 3, height, width) to features and logits.
         has_classes: False: the logits are of ImageNet's classes and not of the data's. The
             classifier score on them is the Inception Score.
+        is_slow: True: a picture takes a tenth of a second of one core.
     """
 
     model: Any
     has_classes: bool = False
+    is_slow: bool = True
 
     def __call__(
         self, chunks: Iterable[np.ndarray], total: int, progress: Progress | None = None
@@ -99,6 +101,7 @@ def inception(image_shape: tuple[int, int, int], weights: Path | None = None) ->
         KgenError: torch-fidelity is not installed, or the weights cannot be had or are damaged.
     """
     try:
+        import torch
         from torch_fidelity.feature_extractor_inceptionv3 import (  # type: ignore[import-not-found]
             FeatureExtractorInceptionV3,
         )
@@ -111,7 +114,7 @@ def inception(image_shape: tuple[int, int, int], weights: Path | None = None) ->
     sha256 = _checked(path)
     network = FeatureExtractorInceptionV3(
         NAME, list(LAYERS), feature_extractor_weights_path=str(path)
-    )
+    ).to(memory_format=torch.channels_last)  # on a CPU 1.5 times as fast
     pinned = sha256.startswith(Path(WEIGHTS).stem.rpartition("-")[2])
     return Inception(
         name=NAME if pinned else f"inception-{sha256[:8]}",
