@@ -29,7 +29,7 @@ from kgen.step.objective import Logs, Objective, part
 State = tuple[list[Any], ...]
 
 FOOTPRINT = Footprint(
-    program=245_000_000, layer=3_000_000, half=0.8, matrix=2_500_000, activations=1.85
+    program=245_000_000, layer=3_500_000, half=0.8, matrix=1_000_000, activations=1.85
 )
 
 

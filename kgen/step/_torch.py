@@ -11,7 +11,7 @@ from kgen.step._torch_record import Recorder, tensors
 from kgen.step.footprint import Footprint
 from kgen.step.objective import Logs, Objective, part
 
-FOOTPRINT = Footprint(program=13_000_000, layer=60_000, half=0.0, matrix=0, activations=1.36)
+FOOTPRINT = Footprint(program=13_000_000, layer=250_000, half=0.0, matrix=200_000, activations=1.36)
 
 
 def train_step(model: Any, data: Any) -> Logs:
