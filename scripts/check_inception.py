@@ -63,7 +63,7 @@ def main() -> None:
         sys.exit(f"They disagree by {worst:.1e}.")
 
 
-def empty_weights(path: Path) -> dict[str, Any]:
+def empty_weights() -> dict[str, Any]:
     """Return all of torch-fidelity's weights by name, as they are before any are read."""
     import torch
     from torch_fidelity import feature_extractor_inceptionv3 as library
@@ -74,15 +74,17 @@ def empty_weights(path: Path) -> dict[str, Any]:
         def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
             """Keep what there is."""
 
-    torch.save({}, path)
-    return Empty("random", ["2048"], feature_extractor_weights_path=str(path)).state_dict()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "none.pth"
+        torch.save({}, path)
+        return Empty("random", ["2048"], feature_extractor_weights_path=str(path)).state_dict()
 
 
 def random_weights(path: Path) -> Path:
     """Write weights of the right shapes that keep the scale of what passes through them."""
     import torch
 
-    state = empty_weights(path)
+    state = empty_weights()
     generator = torch.Generator().manual_seed(0)
     for name, tensor in state.items():
         if tensor.ndim > 1:
@@ -97,7 +99,7 @@ def write_weights(program: Path, path: Path) -> None:
     import torch
 
     theirs = torch.jit.load(str(program), map_location="cpu").state_dict()
-    state = empty_weights(path)
+    state = empty_weights()
     layers = [[name.removesuffix(end) for name in names if name.endswith(end)]
               for names, end in ((state, ".conv.weight"), (theirs, ".weight"))]  # fmt: skip
     for ours, its in zip(*layers, strict=True):

@@ -49,4 +49,4 @@ def _read(path: Path) -> Features:
 
 def _write(path: Path, seen: Features) -> None:
     logits = {} if seen.logits is None else {"logits": seen.logits}
-    np.savez(path, allow_pickle=False, features=seen.features, **logits)
+    np.savez(path, features=seen.features, **logits)  # type: ignore[arg-type]
