@@ -15,7 +15,8 @@ VALUES: dict[str, Entry] = {
         caveat="It does not see mode collapse: a generator that repeats a hundred real pictures "
         "can score better than an honest one. Read it with recall, coverage and duplicates. It "
         "depends on the extractor and on the number of pictures, so it compares at equal ones "
-        "only, and never with an FID from elsewhere.",
+        "only, and never with an FID from elsewhere; a GAN, a VAE and a DDPM may come in another "
+        "order by another extractor.",
         source="Heusel et al. (2017), eq. 6, on the features of a classifier",
     ),
     "kernel_distance": Entry(
