@@ -129,9 +129,11 @@ def _grow(x: Any, image_shape: tuple[int, int, int], widths: tuple[int, ...], no
 
 def _norm_act(x: Any, norm: bool, name: str) -> Any:
     if norm:
-        x = BatchNormalization(momentum=BATCH_NORM_MOMENTUM, dtype="float32", name=f"{name}_norm")(
-            x
-        )
+        x = BatchNormalization(
+            momentum=BATCH_NORM_MOMENTUM,
+            dtype="float32",
+            name=f"{name}_norm",
+        )(x)
     return blocks.leaky_relu(x, name)
 
 
